@@ -1,0 +1,42 @@
+"""The WebSocket codec, RFC 6455: wire octets to messages and back, at the speed of memory."""
+
+from __future__ import annotations
+
+from . import _backend
+from .events import Close, FramePart, MessagePart
+from .exceptions import LocalProtocolError, ProtocolError, RemoteProtocolError
+from .frames import Frame, FrameDecoder, encode_frame, encode_frames
+from .mask import apply_mask, apply_mask_inplace, masking_key
+from .messages import MessageDecoder
+from .protocol import CloseCode, Opcode
+from .utf8 import Utf8Validator, decode_text, is_utf8
+
+__version__ = "0.1.0"
+
+BACKEND = _backend.BACKEND
+kernels = _backend.kernels.active
+
+__all__ = [
+    "BACKEND",
+    "Close",
+    "CloseCode",
+    "Frame",
+    "FrameDecoder",
+    "FramePart",
+    "LocalProtocolError",
+    "MessageDecoder",
+    "MessagePart",
+    "Opcode",
+    "ProtocolError",
+    "RemoteProtocolError",
+    "Utf8Validator",
+    "__version__",
+    "apply_mask",
+    "apply_mask_inplace",
+    "decode_text",
+    "encode_frame",
+    "encode_frames",
+    "is_utf8",
+    "kernels",
+    "masking_key",
+]

@@ -1,0 +1,137 @@
+"""UTF-8, RFC 3629: overlong forms, surrogates, what is above U+10FFFF or cut off are invalid."""
+
+from __future__ import annotations
+
+from codecs import utf_8_decode
+from typing import TYPE_CHECKING
+
+from ..exceptions import ProtocolError, RemoteProtocolError, invalid_utf8, truncated_utf8
+from .arguments import key_octets, octets
+from .mask import masked
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+# Octets validated at once: what they decode to fits the cache.
+_STEP = 2**16
+
+
+def text_error(error: UnicodeDecodeError, position: int) -> RemoteProtocolError:
+    """The protocol's error for Python's; `position` is where the octets it is about begin."""
+    text = error.object
+    # From C2 to F4 a character may begin: then the octet at fault is the first that doesn't
+    # continue it.
+    fault = error.end if 0xC2 <= text[error.start] <= 0xF4 else error.start
+    if fault == len(text):
+        return truncated_utf8(position + fault)
+    return invalid_utf8(position + fault, text[fault])
+
+
+def validate(data: bytes, final: bool, position: int = 0) -> int:
+    """How many octets of `data` are whole, valid characters; what is left begins another one.
+
+    `final`: nothing may be left. `position` is where in the text `data` begins.
+    """
+    if data.isascii():
+        return len(data)
+    done = 0
+    while True:
+        step = data[done : done + _STEP]
+        ended = done + _STEP >= len(data)
+        try:
+            done += utf_8_decode(step, "strict", final and ended)[1]
+        except UnicodeDecodeError as error:
+            raise text_error(error, position + done) from None
+        if ended:
+            return done
+
+
+def is_utf8(data: Buffer) -> bool:
+    """Say whether a buffer holds whole, valid UTF-8.
+
+    Any C-contiguous buffer is taken, as its octets in memory order. RFC 3629.
+    """
+    data = octets("data", data)
+    try:
+        validate(data, True)
+    except RemoteProtocolError:
+        return False
+    return True
+
+
+def decode_text(payload: Buffer, masking_key: Buffer | None = None) -> str:
+    """Unmask, validate and decode the whole payload of a text message.
+
+    Any C-contiguous buffer is taken, as its octets in memory order; `masking_key`, if given, has
+    4 octets. Where the (unmasked) payload isn't UTF-8, raises the UnicodeDecodeError that
+    `bytes.decode()` raises. RFC 6455 sections 5.3 and 5.6.
+    """
+    text = octets("payload", payload)
+    if masking_key is not None:
+        text = masked(text, key_octets(masking_key))
+    return text.decode()
+
+
+class Utf8Validator:
+    """Validates a text that comes in pieces, cut anywhere, and fails at the first octet that no
+    valid text could have there.
+
+    After an error every `feed` and `finish` raises it again, until `reset`. RFC 3629 and RFC 6455
+    section 8.1.
+    """
+
+    __slots__ = ("_begun", "_failure", "_position")
+    __module__ = "wsfast.utf8"
+
+    # What has come of a character that isn't whole yet: at most three octets.
+    _begun: bytes
+    _failure: ProtocolError | None
+    _position: int
+
+    def __init__(self) -> None:
+        self.reset()
+
+    @property
+    def position(self) -> int:
+        """How many octets of the text have come; after an error, where the one at fault is."""
+        return self._position
+
+    def feed(self, data: Buffer) -> None:
+        """Take the next piece: any C-contiguous buffer, as its octets in memory order.
+
+        Raises RemoteProtocolError with `close_code` 1007 and the `position` of the octet at fault,
+        counted from the text's beginning.
+        """
+        if self._failure is not None:
+            raise self._failure.again()
+        text = self._begun + octets("data", data)
+        start = self._position - len(self._begun)
+        try:
+            whole = validate(text, False, start)
+        except RemoteProtocolError as error:
+            raise self._failed(error) from None
+        self._begun = text[whole:]
+        self._position = start + len(text)
+
+    def finish(self) -> None:
+        """Say that the text ends here; the validator is then ready for the next one.
+
+        Raises RemoteProtocolError with `close_code` 1007 if it ends inside a character.
+        """
+        if self._failure is not None:
+            raise self._failure.again()
+        if self._begun:
+            raise self._failed(truncated_utf8(self._position))
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the text so far, and any error in it."""
+        self._begun = b""
+        self._failure = None
+        self._position = 0
+
+    def _failed(self, error: RemoteProtocolError) -> RemoteProtocolError:
+        self._failure = error.again()
+        self._position = error.position or 0
+        self._begun = b""
+        return error

@@ -1,0 +1,156 @@
+"""Masking of payload data, RFC 6455 section 5.3, by the C kernels."""
+
+from os import urandom
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyObject_CheckBuffer, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.long cimport PyLong_CheckExact
+from libc.string cimport memcpy
+
+from .kernels cimport NOGIL_LENGTH, use, wsf_mask_rotate
+
+from ..exceptions import (
+    negative,
+    not_an_integer,
+    not_bytes_like,
+    not_contiguous,
+    not_writable,
+    wrong_key_length,
+)
+
+__all__ = ["apply_mask", "apply_mask_inplace", "masking_key"]
+
+cdef extern from "mask/key_pool.h" nogil:
+    enum:
+        WSF_KEY_POOL_LENGTH
+    int wsf_keys_prepare()
+    bint wsf_keys_draw(uint32_t *key)
+    void wsf_keys_fill(uint8_t *fresh)
+
+
+cdef int take_view(Octets *octets, object value, str name, str also) except -1:
+    if not PyObject_CheckBuffer(value):
+        raise not_bytes_like(name, value, also)
+    try:
+        PyObject_GetBuffer(value, &octets.view, PyBUF_SIMPLE)
+    except BufferError:
+        raise not_contiguous(name, value) from None
+    octets.at = <const uint8_t *>octets.view.buf
+    octets.length = octets.view.len
+    octets.fixed = False
+    return 0
+
+
+cdef int take_key_view(uint32_t *key, object value) except -1:
+    cdef Octets octets
+    take(&octets, value, "masking_key")
+    try:
+        if octets.length != 4:
+            raise wrong_key_length(octets.length)
+        memcpy(key, octets.at, 4)
+    finally:
+        release(&octets)
+    return 0
+
+
+cdef int take_offset(size_t *offset, object value) except -1:
+    """Where the payload begins in its frame; the key repeats every four octets."""
+    if not PyLong_CheckExact(value):
+        try:
+            value = value.__index__()
+        except AttributeError:
+            raise not_an_integer("offset", value) from None
+    if value < 0:
+        raise negative("offset", value)
+    offset[0] = value & 3
+    return 0
+
+
+cdef uint32_t draw_key() except? 0xFFFFFFFF:
+    cdef uint32_t key
+    while not wsf_keys_draw(&key):
+        fresh = urandom(WSF_KEY_POOL_LENGTH)
+        # Nobody else has seen this object yet.
+        wsf_keys_fill(<uint8_t *>PyBytes_AS_STRING(fresh))
+    return key
+
+
+def apply_mask(payload, masking_key, offset=0):
+    """Return `payload` masked, or unmasked, with `masking_key`: RFC 6455 section 5.3.
+
+    Octet i of the result is octet i of `payload` XOR octet (offset + i) mod 4 of `masking_key`.
+    Masking is its own inverse. `payload` is any C-contiguous bytes-like object, `masking_key` one
+    of 4 octets, and `offset` the position, in octets, of `payload` in the payload of its frame.
+
+    Raises TypeError for anything else, and ValueError for a key of another length, a negative
+    offset or a buffer that is not C-contiguous.
+    """
+    cdef Octets octets
+    cdef uint32_t key
+    cdef size_t start = 0
+    take(&octets, payload, "payload")
+    try:
+        take_key(&key, masking_key)
+        if offset is not 0:
+            take_offset(&start, offset)
+            key = wsf_mask_rotate(key, start)
+        result = PyBytes_FromStringAndSize(NULL, octets.length)
+        apply(<uint8_t *>PyBytes_AS_STRING(result), octets.at, octets.length, key)
+        return result
+    finally:
+        release(&octets)
+
+
+cdef inline void apply(uint8_t *dst, const uint8_t *src, size_t length, uint32_t key) noexcept:
+    if length < NOGIL_LENGTH:
+        use.mask.apply(dst, src, length, key)
+    else:
+        with nogil:
+            use.mask.apply(dst, src, length, key)
+
+
+def apply_mask_inplace(buffer, masking_key, offset=0):
+    """Mask, or unmask, the octets of a writable `buffer` where they are: RFC 6455 section 5.3.
+
+    As `apply_mask`, without an allocation. Raises TypeError also for a read-only buffer.
+    """
+    cdef Octets octets
+    cdef uint32_t key
+    cdef size_t start = 0
+    take_writable(&octets, buffer)
+    try:
+        take_key(&key, masking_key)
+        if offset is not 0:
+            take_offset(&start, offset)
+            key = wsf_mask_rotate(key, start)
+        apply(<uint8_t *>octets.at, octets.at, octets.length, key)
+    finally:
+        release(&octets)
+
+
+cdef int take_writable(Octets *octets, object value) except -1:
+    octets.fixed = False
+    try:
+        PyObject_GetBuffer(value, &octets.view, PyBUF_WRITABLE)
+    except (BufferError, TypeError):
+        # Why not: in this order, as for every other buffer.
+        take_view(octets, value, "buffer", "")
+        release(octets)
+        raise not_writable("buffer", value) from None
+    octets.at = <const uint8_t *>octets.view.buf
+    octets.length = octets.view.len
+    return 0
+
+
+def masking_key():
+    """Return 4 octets for masking one frame, that nobody can predict: RFC 6455 section 5.3.
+
+    They come from the operating system's CSPRNG by a pool: one a thread, never shared with a
+    forked child, wiped as it is drawn from. Raises OSError where the system has no randomness.
+    """
+    cdef uint32_t key = draw_key()
+    return PyBytes_FromStringAndSize(<const char *>&key, 4)
+
+
+if wsf_keys_prepare() != 0:
+    raise MemoryError("pthread_atfork")

@@ -1,0 +1,18 @@
+"""Frames, RFC 6455 section 5: the value, its encoder and its decoder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import _backend
+from .events import FramePart
+
+if TYPE_CHECKING:
+    from ._fallback.frames import Frame, FrameDecoder, encode_frame, encode_frames
+else:
+    Frame = _backend.frames.Frame
+    FrameDecoder = _backend.frames.FrameDecoder
+    encode_frame = _backend.frames.encode_frame
+    encode_frames = _backend.frames.encode_frames
+
+__all__ = ["Frame", "FrameDecoder", "FramePart", "encode_frame", "encode_frames"]
