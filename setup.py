@@ -16,11 +16,12 @@ if BUILD not in ("auto", "c", "python"):
     raise SystemExit(f"WSFAST_BUILD={BUILD!r}: expected auto, c or python")
 
 # All kernels are linked once, into `kernels`; the other modules reach them by Cython's cimport.
-PARTS = ("", "mask/", "utf8/", "text/", "encode/")
+PARTS = ("", "simd/", "mask/", "utf8/", "text/", "encode/")
 LINKED = {"kernels": [source for part in PARTS for source in glob(f"src_c/{part}*.c")]}
 FRAME, FRAME_USERS = glob("src_c/frame/*.c"), ("decoder", "frames", "messages")
-DIRECTIVES = dict.fromkeys(("boundscheck", "wraparound", "initializedcheck"), False)
-DIRECTIVES |= {"language_level": 3, "embedsignature": True, "freethreading_compatible": True}
+DIRECTIVES = dict.fromkeys(("autotestdict", "boundscheck", "wraparound", "initializedcheck"), False)
+DIRECTIVES |= {"language_level": 3, "binding": False, "freethreading_compatible": True}
+DIRECTIVES |= {"embedsignature": True, "embedsignature.format": "clinic"}
 
 
 def extension(pyx):

@@ -7,7 +7,7 @@ PYTHON=${PYTHON:-python3}
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 
 # What the caller has set for other programs must not decide what is tested here.
-unset WSFAST_BACKEND WSFAST_ISA WSFAST_BUILD WSFAST_ADAPTERS
+unset WSFAST_BACKEND WSFAST_ISA WSFAST_BUILD WSFAST_ADAPTERS WSFAST_DIST
 unset PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONWARNINGS PYTEST_ADDOPTS VIRTUAL_ENV
 
 heading() {
@@ -70,22 +70,29 @@ print(sys.implementation.cache_tag + getattr(sys, "abiflags", ""))')
 }
 
 pip_install() {
-    "$BIN/python" -m pip install --quiet "$@"
+    "$BIN/python" -m pip install -qq "$@"
 }
 
-# install_package BUILD [EXTRA]: builds the project as WSFAST_BUILD=BUILD says, outside the tree,
-# and installs it with that extra into VENV.
-install_package() {
-    [ "$1" = python ] || need_compiler
+# build_wheel BUILD: builds the project as WSFAST_BUILD=BUILD says into VENV/build/dist, outside
+# the tree: what an earlier build has left there would get into the wheel.
+build_wheel() {
     rm -rf "$VENV/build"
     mkdir -p "$VENV/build"
     printf '[build]\nbuild_base = %s\n[egg_info]\negg_base = %s\n' \
         "$VENV/build" "$VENV/build" >"$VENV/build.cfg"
     DIST_EXTRA_CONFIG=$VENV/build.cfg WSFAST_BUILD=$1 "$BIN/python" -m pip wheel \
         --quiet --no-deps --wheel-dir "$VENV/build/dist" "$ROOT"
-    # A wheel of the same version as the installed one would not be installed.
-    "$BIN/python" -m pip uninstall --quiet --yes wsfast
-    for wheel in "$VENV"/build/dist/wsfast-*.whl; do
-        pip_install "$wheel${2:+[$2]}"
-    done
+}
+
+# install_wheel WHEEL [EXTRA]: also where a wheel of the same version is installed already.
+install_wheel() {
+    "$BIN/python" -m pip uninstall -qq --yes wsfast
+    pip_install "$1${2:+[$2]}"
+}
+
+# install_package BUILD [EXTRA]: builds and installs the project with that extra into VENV.
+install_package() {
+    [ "$1" = python ] || need_compiler
+    build_wheel "$1"
+    install_wheel "$VENV"/build/dist/wsfast-*.whl "${2:-}"
 }

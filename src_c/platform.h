@@ -7,8 +7,9 @@
 #include <stdint.h>
 #include <string.h>
 
-/* WSF_X86: SSE2 is the platform's baseline, so that x86-32 counts only where its compiler says so. */
-#if defined(__x86_64__) || defined(_M_X64) || (defined(__i386__) && defined(__SSE2__))
+/* WSF_X86: x86-64, whose baseline has SSE2. The 32-bit machine runs the scalar kernels: its baseline has
+ * none of it, and some of the intrinsics need 64-bit registers. */
+#if defined(__x86_64__) || defined(_M_X64)
 #define WSF_X86 1
 #endif
 
@@ -53,6 +54,17 @@
 #else
 #define WSF_THREAD_LOCAL _Thread_local
 #endif
+
+WSF_INLINE unsigned wsf_popcount(uint32_t word) {
+#if defined(__GNUC__) || defined(__clang__)
+    return (unsigned)__builtin_popcount(word);
+#else
+    unsigned count = 0;
+    for (; word != 0; word &= word - 1)
+        count++;
+    return count;
+#endif
+}
 
 /* Memory is read and written by memcpy, which compilers turn into one instruction. */
 WSF_INLINE uint32_t wsf_load32(const uint8_t *src) {

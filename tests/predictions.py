@@ -36,7 +36,7 @@ def _with_faults(reading: Reading, cuts: Sequence[int], items: Iterable[list[Any
 
 def whole_items(reading: Reading, cuts: Sequence[int]) -> list[Outcome]:
     """Frames or messages, each by the read that brings its last octet."""
-    begins = [0, *cuts[:-1]]
+    begins = [0, *cuts][: len(cuts)]
     items = [
         [item for needs, item in reading.items if begin < needs <= end]
         for begin, end in zip(begins, cuts, strict=True)

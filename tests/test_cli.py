@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,11 +17,14 @@ from wsfast import _backend, cli, selftest
 
 def run(*arguments: str, **switches: str) -> subprocess.CompletedProcess[str]:
     environment = {name: os.environ[name] for name in os.environ if not name.startswith("WSFAST_")}
+    # The package that this process tests, and not one that lies in the folder it was started in.
+    environment["PYTHONPATH"] = str(Path(wsfast.__file__).parent.parent)
     return subprocess.run(
         [sys.executable, "-m", "wsfast", *arguments],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         env=environment | {"PYTHONIOENCODING": "utf-8"} | switches,
+        cwd=sys.prefix,
         timeout=120,
     )
 

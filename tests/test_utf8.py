@@ -100,14 +100,15 @@ def test_border_sequences_at_every_position_of_two_registers(
 def test_text_of_every_script_is_valid_until_an_octet_is_wrong(
     implementation: Implementation, name: str
 ) -> None:
-    check, data = implementation.utf8.is_utf8, bytearray(TEXTS[name].encode())
+    check, data = implementation.utf8.is_utf8, TEXTS[name].encode()
     assert check(data) is True
-    for at in range(0, len(data), max(1, len(data) // 500)):
-        right = data[at]
+    part = bytearray(TEXTS[name][:400].encode())
+    for at in range(0, len(part), 3):
+        right = part[at]
         for wrong in (0xFF, 0xC0, right ^ 0x80, right ^ 0x40):
-            data[at] = wrong
-            assert check(data) is is_utf8(data), (at, wrong)
-        data[at] = right
+            part[at] = wrong
+            assert check(part) is is_utf8(part), (at, wrong)
+        part[at] = right
 
 
 @pytest.mark.parametrize("char", ["a", "é", "я", "€", "漢", "🚀"])

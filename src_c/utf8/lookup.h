@@ -182,6 +182,8 @@ WSF_SIMD WSF_INLINE wsf_text validate(const uint8_t *src, size_t len, bool count
     if (!v_is_ascii(first)) {
         found.errors = errors_of(&tables, first, V_AFTER_ZEROS(first, 1),
                                  V_AFTER_ZEROS(first, 2), V_AFTER_ZEROS(first, 3));
+        if (WSF_UNLIKELY(!v_is_zero(found.errors)))
+            return up_to_error(src, len, 0);
         if (counting)
             count(&found, src, 1, all);
     }

@@ -40,13 +40,16 @@ def octets(name: str, value: Buffer, also: str = "") -> bytes:
 
 
 def key_octets(masking_key: Buffer) -> bytes:
-    key = octets("masking_key", masking_key)
-    if len(key) != MASKING_KEY_LENGTH:
-        raise wrong_key_length(len(key))
-    return key
+    if type(masking_key) is not bytes:
+        masking_key = octets("masking_key", masking_key)
+    if len(masking_key) != MASKING_KEY_LENGTH:
+        raise wrong_key_length(len(masking_key))
+    return masking_key
 
 
 def integer(name: str, value: SupportsIndex) -> int:
+    if type(value) is int:
+        return value
     if not hasattr(type(value), "__index__"):
         raise not_an_integer(name, value)
     return operator.index(value)

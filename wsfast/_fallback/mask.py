@@ -6,6 +6,7 @@ import io
 import os
 import struct
 import threading
+from functools import cache
 from typing import TYPE_CHECKING, SupportsIndex
 
 from ..exceptions import not_writable
@@ -15,37 +16,42 @@ from .arguments import key_octets, natural, octets, view_of
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-# Up to this many octets one XOR of two big integers is faster than four translated slices, whose
-# cost is a fixed 1.1 µs and then 1.3 ns an octet instead of 2.1.
-LONGEST_INTEGER = 1024
+# Up to this many octets one XOR of two big integers is the fastest, at 0.2 µs and then 2.1 ns an
+# octet; beyond, four translated slices of a bytearray are, at 0.8 µs and then 1.05 ns.
+LONGEST_INTEGER = 640
 
-# _tables[k] translates an octet into the octet XOR k. Made when first needed: 75 KiB.
-_tables: list[bytes] = []
-
-
-def _make_tables() -> list[bytes]:
-    octets_0_to_255 = int.from_bytes(range(256), "big")
-    repeated = int.from_bytes(bytes([1]) * 256, "big")
-    _tables[:] = [(octets_0_to_255 ^ k * repeated).to_bytes(256, "big") for k in range(256)]
-    return _tables
+from_bytes = int.from_bytes
 
 
-def masked(payload: bytes | bytearray, key: bytes, head: bytes = b"") -> bytes:
+@cache
+def _tables() -> list[bytes]:
+    """By their numbers, tables that translate an octet into the octet XOR the number: 75 KiB."""
+    identity = from_bytes(range(256), "big")
+    ones = from_bytes(b"\1" * 256, "big")
+    return [(identity ^ number * ones).to_bytes(256, "big") for number in range(256)]
+
+
+def masked(payload: bytes | bytearray | memoryview, key: bytes, head: bytes = b"") -> bytes:
     """`head` as it is, then `payload` masked; `key` is four octets long."""
-    start = len(head)
-    size = start + len(payload)
-    if size <= LONGEST_INTEGER:
-        mask = (head + key * (len(payload) + 3 >> 2))[:size]
-        return (int.from_bytes(mask, "big") ^ int.from_bytes(payload, "big")).to_bytes(size, "big")
-    tables = _tables or _make_tables()
-    k0, k1, k2, k3 = key
-    frame = bytearray(size)
-    frame[:start] = head
-    frame[start::4] = payload[::4].translate(tables[k0])
-    frame[start + 1 :: 4] = payload[1::4].translate(tables[k1])
-    frame[start + 2 :: 4] = payload[2::4].translate(tables[k2])
-    frame[start + 3 :: 4] = payload[3::4].translate(tables[k3])
-    return bytes(frame)
+    length = len(payload)
+    if not length:
+        return head
+    if length <= LONGEST_INTEGER:
+        size = len(head) + length
+        mask = (head + key * (length + 3 >> 2))[:size]
+        return (from_bytes(mask, "big") ^ from_bytes(payload, "big")).to_bytes(size, "big")
+    buffer = bytearray(payload)
+    _translate(buffer, key)
+    return head + buffer
+
+
+def _translate(buffer: bytearray, key: bytes) -> None:
+    tables = _tables()
+    octet0, octet1, octet2, octet3 = key
+    buffer[::4] = buffer[::4].translate(tables[octet0])
+    buffer[1::4] = buffer[1::4].translate(tables[octet1])
+    buffer[2::4] = buffer[2::4].translate(tables[octet2])
+    buffer[3::4] = buffer[3::4].translate(tables[octet3])
 
 
 def rotated(key: bytes, offset: int) -> bytes:
@@ -63,8 +69,11 @@ def apply_mask(payload: Buffer, masking_key: Buffer, offset: SupportsIndex = 0) 
     """
     if type(payload) is not bytes:
         payload = octets("payload", payload)
-    key = key_octets(masking_key)
-    return masked(payload, rotated(key, natural("offset", offset)))
+    if type(masking_key) is not bytes or len(masking_key) != MASKING_KEY_LENGTH:
+        masking_key = key_octets(masking_key)
+    if type(offset) is not int or offset != 0:
+        masking_key = rotated(masking_key, natural("offset", offset))
+    return masked(payload, masking_key)
 
 
 def apply_mask_inplace(buffer: Buffer, masking_key: Buffer, offset: SupportsIndex = 0) -> None:
@@ -72,11 +81,17 @@ def apply_mask_inplace(buffer: Buffer, masking_key: Buffer, offset: SupportsInde
 
     As `apply_mask` otherwise; a read-only `buffer` is a TypeError. RFC 6455 section 5.3.
     """
+    if type(buffer) is bytearray:
+        key = rotated(key_octets(masking_key), natural("offset", offset))
+        if len(buffer) > LONGEST_INTEGER:
+            _translate(buffer, key)
+        else:
+            buffer[:] = masked(buffer, key)
+        return
     with view_of("buffer", buffer) as view:
         if view.readonly:
             raise not_writable("buffer", buffer)
-        key = key_octets(masking_key)
-        key = rotated(key, natural("offset", offset))
+        key = rotated(key_octets(masking_key), natural("offset", offset))
         # readinto() takes buffers of any item and any number of dimensions.
         io.BytesIO(masked(view.tobytes(), key)).readinto(view)
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import io
-from codecs import utf_8_decode
 from math import inf
 from typing import Any, Literal, SupportsIndex, overload
 
 from ..events import Inflater, MessagePart
-from ..exceptions import ProtocolError, inflate_failed, message_too_long, not_a_text_type
+from ..exceptions import (
+    ProtocolError,
+    RemoteProtocolError,
+    inflate_failed,
+    message_too_long,
+    not_a_text_type,
+)
 from ..protocol import (
     CONTROL_BIT,
     DEFAULT_MAX_MESSAGE_LENGTH,
@@ -20,7 +25,7 @@ from ..protocol import (
 from .arguments import is_server, limit, octets
 from .decoder import Decoder, Item, read_close
 from .header import OPCODES, WHOLE_BINARY, WHOLE_TEXT, Rules
-from .utf8 import text_error, validate
+from .utf8 import decode_piece, text_error, validate_piece
 
 _BINARY = Opcode.BINARY
 _TEXT = Opcode.TEXT
@@ -151,36 +156,48 @@ class MessageDecoder(Decoder[Item]):
         if self._compressed:
             piece = self._inflate(piece, ended)
         data: Any = piece
-        offset = self._taken
-        self._taken = offset + len(piece)
+        offset, error = self._taken, None
         if self._opcode is _TEXT:
-            text = self._begun + piece
-            start = offset - len(self._begun)
-            if self._text_is_str:
-                offset = start
-                try:
-                    data, whole = utf_8_decode(text, "strict", ended)
-                except UnicodeDecodeError as error:
-                    raise text_error(error, start) from None
-            else:
-                whole = validate(text, ended, start)
-            self._begun = text[whole:]
+            data, offset, error = self._read_text(piece, ended)
+        self._taken += len(piece)
         if self._partial:
+            ended = ended and error is None
             if data or ended:
                 completed.append(MessagePart(self._opcode, offset, data, ended))
-        elif not ended:
-            self._assemble(data)
-        elif self._assembled is None:
-            completed.append((self._opcode, data))
-        else:
-            self._assemble(data)
-            completed.append((self._opcode, self._assembled.getvalue()))
-            self._assembled = None
+        if error is not None:
+            raise error
+        if not self._partial:
+            self._assemble(data, ended, completed)
 
-    def _assemble(self, data: Any) -> None:
+    def _read_text(
+        self, piece: bytes, ended: bool
+    ) -> tuple[str | bytes, int, RemoteProtocolError | None]:
+        """What to hand out of a text's next piece, where that begins, and the error after it."""
+        data: str | bytes
+        text = self._begun + piece
+        offset = self._taken
+        start = offset - len(self._begun)
+        if self._text_is_str:
+            data, whole, error = decode_piece(text, ended, start)
+            offset = start
+        else:
+            data = piece
+            whole, error = validate_piece(text, ended, start)
+            if error is not None and error.position is not None:
+                data = piece[: error.position - offset]
+        self._begun = text[whole:]
+        return data, offset, error
+
+    def _assemble(self, data: Any, ended: bool, completed: list[Any]) -> None:
         if self._assembled is None:
+            if ended:
+                completed.append((self._opcode, data))
+                return
             self._assembled = io.StringIO() if isinstance(data, str) else io.BytesIO()
         self._assembled.write(data)
+        if ended:
+            completed.append((self._opcode, self._assembled.getvalue()))
+            self._assembled = None
 
     def _inflate(self, piece: bytes, ended: bool) -> bytes:
         assert self._inflater is not None  # RSV1 was allowed

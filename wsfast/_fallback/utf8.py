@@ -27,23 +27,39 @@ def text_error(error: UnicodeDecodeError, position: int) -> RemoteProtocolError:
     return invalid_utf8(position + fault, text[fault])
 
 
-def validate(data: bytes, final: bool, position: int = 0) -> int:
-    """How many octets of `data` are whole, valid characters; what is left begins another one.
+def decode_piece(
+    text: bytes, last: bool, position: int
+) -> tuple[str, int, RemoteProtocolError | None]:
+    """The whole characters that `text` begins with, how many octets they take, and the error in
+    what follows them, if it is one: else it begins another character.
 
-    `final`: nothing may be left. `position` is where in the text `data` begins.
+    `last`: nothing may follow. `position` is where in the text this piece of it begins.
     """
-    if data.isascii():
-        return len(data)
-    done = 0
+    try:
+        characters, whole = utf_8_decode(text, "strict", last)
+    except UnicodeDecodeError as error:
+        whole = error.start
+        return text[:whole].decode(), whole, text_error(error, position)
+    # CPython waits for the third octet of a surrogate.
+    if text[whole : whole + 1] == b"\xed" and text[whole + 1 : whole + 2] > b"\x9f":
+        return characters, whole, invalid_utf8(position + whole + 1, text[whole + 1])
+    return characters, whole, None
+
+
+def validate_piece(
+    text: bytes, last: bool, position: int
+) -> tuple[int, RemoteProtocolError | None]:
+    """As `decode_piece`, without the characters."""
+    if text.isascii():
+        return len(text), None
+    whole = 0
     while True:
-        step = data[done : done + _STEP]
-        ended = done + _STEP >= len(data)
-        try:
-            done += utf_8_decode(step, "strict", final and ended)[1]
-        except UnicodeDecodeError as error:
-            raise text_error(error, position + done) from None
-        if ended:
-            return done
+        step = text[whole : whole + _STEP]
+        ended = whole + _STEP >= len(text)
+        _, more, error = decode_piece(step, last and ended, position + whole)
+        whole += more
+        if ended or error is not None:
+            return whole, error
 
 
 def is_utf8(data: Buffer) -> bool:
@@ -51,12 +67,7 @@ def is_utf8(data: Buffer) -> bool:
 
     Any C-contiguous buffer is taken, as its octets in memory order. RFC 3629.
     """
-    data = octets("data", data)
-    try:
-        validate(data, True)
-    except RemoteProtocolError:
-        return False
-    return True
+    return validate_piece(octets("data", data), True, 0)[1] is None
 
 
 def decode_text(payload: Buffer, masking_key: Buffer | None = None) -> str:
@@ -106,10 +117,9 @@ class Utf8Validator:
             raise self._failure.again()
         text = self._begun + octets("data", data)
         start = self._position - len(self._begun)
-        try:
-            whole = validate(text, False, start)
-        except RemoteProtocolError as error:
-            raise self._failed(error) from None
+        whole, error = validate_piece(text, False, start)
+        if error is not None:
+            raise self._failed(error)
         self._begun = text[whole:]
         self._position = start + len(text)
 

@@ -8,7 +8,7 @@ from libc.string cimport memcpy
 
 from .guard cimport enter, leave
 from .kernels cimport use, wsf_mask_rotate
-from .mask cimport Octets, release, take
+from .mask cimport Octets, release, take, take_index
 from .utf8 cimport PyUnicode_DATA, PyUnicode_New, decode, find_error
 
 from .. import exceptions
@@ -47,10 +47,7 @@ cdef uint64_t limit(str name, object value) except? 0xFFFFFFFFFFFFFFFF:
     """A limit as a number: what is above 2**64 limits nothing."""
     if value is None:
         return UNLIMITED
-    try:
-        value = value.__index__()
-    except AttributeError:
-        raise exceptions.not_an_integer(name, value) from None
+    value = take_index(value, name)
     if value < 0:
         raise exceptions.negative(name, value)
     return UNLIMITED if value >= UNLIMITED else value
@@ -79,10 +76,7 @@ cdef class Decoder:
         if not isinstance(side, str) or side not in ("server", "client"):
             raise exceptions.not_a_side(side)
         self.rules.mask = WSF_MASK_BIT if side == "server" else 0
-        try:
-            rsv = rsv.__index__()
-        except AttributeError:
-            raise exceptions.not_an_integer("rsv", rsv) from None
+        rsv = take_index(rsv, "rsv")
         if rsv & ~WSF_RSV_BITS:
             raise exceptions.not_rsv_bits(rsv)
         self.rules.rsv = rsv
@@ -168,10 +162,7 @@ cdef class Decoder:
         try:
             if self.view is None:
                 raise exceptions.no_buffer()
-            try:
-                nbytes = nbytes.__index__()
-            except AttributeError:
-                raise exceptions.not_an_integer("nbytes", nbytes) from None
+            nbytes = take_index(nbytes, "nbytes")
             if not 0 <= nbytes <= self.region.length:
                 raise exceptions.wrong_update(nbytes, self.region.length)
             length = nbytes

@@ -2,7 +2,7 @@
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.object cimport Py_EQ, Py_NE, PyObject
+from cpython.long cimport PyLong_AsLongAndOverflow
 from cpython.unicode cimport PyUnicode_Check
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
@@ -20,7 +20,7 @@ from .decoder cimport (
     Decoder,
 )
 from .kernels cimport NOGIL_LENGTH, use
-from .mask cimport Octets, draw_key, release, take, take_key
+from .mask cimport Octets, draw_key, release, take, take_index, take_key
 
 from ..events import FramePart
 from ..exceptions import (
@@ -29,7 +29,6 @@ from ..exceptions import (
     cannot_send_opcode,
     key_without_mask,
     not_a_frame,
-    not_an_integer,
 )
 from ..protocol import DEFAULT_MAX_PAYLOAD_LENGTH
 
@@ -50,14 +49,14 @@ cdef enum:
     SHOWN = 32
 
 
-cdef int take_opcode(object value) except -1:
-    try:
-        value = value.__index__()
-    except AttributeError:
-        raise not_an_integer("opcode", value) from None
-    if not 0 <= value <= WSF_OPCODE_BITS or OPCODES[value] is None:
+cdef inline int take_opcode(object value) except -1:
+    cdef int overflow
+    cdef long number
+    value = take_index(value, "opcode")
+    number = PyLong_AsLongAndOverflow(value, &overflow)
+    if overflow != 0 or not 0 <= number <= WSF_OPCODE_BITS or OPCODES[number] is None:
         raise cannot_send_opcode(value)
-    return value
+    return number
 
 
 @cython.final

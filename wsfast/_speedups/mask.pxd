@@ -13,6 +13,8 @@ cdef struct Octets:
 
 cdef int take_view(Octets *octets, object value, str name, str also) except -1
 cdef int take_key_view(uint32_t *key, object value) except -1
+# An integer of any size.
+cdef object take_index(object value, str name)
 cdef uint32_t draw_key() except? 0xFFFFFFFF
 
 

@@ -4,9 +4,10 @@ from os import urandom
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyObject_CheckBuffer, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from cpython.long cimport PyLong_CheckExact
+from cpython.long cimport PyLong_Check
 from libc.string cimport memcpy
 
+from .direct cimport direct
 from .kernels cimport NOGIL_LENGTH, use, wsf_mask_rotate
 
 from ..exceptions import (
@@ -53,17 +54,21 @@ cdef int take_key_view(uint32_t *key, object value) except -1:
     return 0
 
 
-cdef int take_offset(size_t *offset, object value) except -1:
+cdef object take_index(object value, str name):
+    if PyLong_Check(value):
+        return value
+    try:
+        return value.__index__()
+    except AttributeError:
+        raise not_an_integer(name, value) from None
+
+
+cdef size_t take_offset(object value) except? 0xFF:
     """Where the payload begins in its frame; the key repeats every four octets."""
-    if not PyLong_CheckExact(value):
-        try:
-            value = value.__index__()
-        except AttributeError:
-            raise not_an_integer("offset", value) from None
+    value = take_index(value, "offset")
     if value < 0:
         raise negative("offset", value)
-    offset[0] = value & 3
-    return 0
+    return value & 3
 
 
 cdef uint32_t draw_key() except? 0xFFFFFFFF:
@@ -87,18 +92,28 @@ def apply_mask(payload, masking_key, offset=0):
     """
     cdef Octets octets
     cdef uint32_t key
-    cdef size_t start = 0
     take(&octets, payload, "payload")
     try:
         take_key(&key, masking_key)
-        if offset is not 0:
-            take_offset(&start, offset)
-            key = wsf_mask_rotate(key, start)
-        result = PyBytes_FromStringAndSize(NULL, octets.length)
-        apply(<uint8_t *>PyBytes_AS_STRING(result), octets.at, octets.length, key)
-        return result
+        key = wsf_mask_rotate(key, take_offset(offset))
+        return masked(octets.at, octets.length, key)
     finally:
         release(&octets)
+
+
+cdef inline object masked(const uint8_t *src, size_t length, uint32_t key):
+    result = PyBytes_FromStringAndSize(NULL, length)
+    apply(<uint8_t *>PyBytes_AS_STRING(result), src, length, key)
+    return result
+
+
+cdef object mask_bytes(object payload, uint32_t key):
+    return masked(
+        <const uint8_t *>PyBytes_AS_STRING(payload), PyBytes_GET_SIZE(payload), key
+    )
+
+
+apply_mask = direct(apply_mask, mask_bytes)
 
 
 cdef inline void apply(uint8_t *dst, const uint8_t *src, size_t length, uint32_t key) noexcept:
@@ -116,13 +131,10 @@ def apply_mask_inplace(buffer, masking_key, offset=0):
     """
     cdef Octets octets
     cdef uint32_t key
-    cdef size_t start = 0
     take_writable(&octets, buffer)
     try:
         take_key(&key, masking_key)
-        if offset is not 0:
-            take_offset(&start, offset)
-            key = wsf_mask_rotate(key, start)
+        key = wsf_mask_rotate(key, take_offset(offset))
         apply(<uint8_t *>octets.at, octets.at, octets.length, key)
     finally:
         release(&octets)

@@ -58,7 +58,7 @@ cdef class MessageDecoder(Decoder):
     cdef bint wants_str
     cdef bint is_compressed        # the present message, as are the following
     cdef uint8_t opcode
-    cdef uint64_t handed_out       # octets, in parts
+    cdef uint64_t handed_out       # octets, in parts; of a str, with those that are held back
     # Of a text that is gathered:
     cdef size_t valid              # octets of whole characters
     cdef size_t characters
@@ -236,29 +236,44 @@ cdef class MessageDecoder(Decoder):
     cdef int part(
         self, const uint8_t *src, size_t length, uint32_t key, bint last, list completed
     ) except -1:
-        cdef size_t total = self.held_length + length, whole = total, begun = 0
+        cdef size_t held = self.held_length if self.opcode == WSF_TEXT else 0
+        cdef uint64_t offset = self.handed_out
         cdef uint8_t *at
-        cdef wsf_text found
-        octets = PyBytes_FromStringAndSize(NULL, total)
+        if length == 0 and not last:
+            return 0
+        octets = PyBytes_FromStringAndSize(NULL, held + length)
         at = <uint8_t *>PyBytes_AS_STRING(octets)
-        memcpy(at, self.held, self.held_length)
-        use.mask.apply(at + self.held_length, src, length, key)
+        memcpy(at, self.held, held)
+        use.mask.apply(at + held, src, length, key)
+        self.handed_out += length
         data = octets
+        error = None
         if self.opcode == WSF_TEXT:
-            found = use.text.scan(NULL, at, total, 0)
-            whole = found.octets
-            begun = use.utf8_begun(at + whole, total - whole) if whole != total else 0
-            if begun != total - whole:
-                raise invalid_utf8(self.handed_out + whole + begun, at[whole + begun])
-            if begun != 0 and last:
-                raise truncated_utf8(self.handed_out + total)
-            memcpy(self.held, at + whole, begun)
+            data, error = self.read_text(octets, held, offset - held, last)
             if self.wants_str:
-                data = transcode(at, whole, 0, found.characters, found.top)
-            elif begun != 0:
-                data = octets[:whole]
-        self.held_length = begun
-        if whole != 0 or last:
-            completed.append(MessagePart(OPCODES[self.opcode], self.handed_out, data, bool(last)))
-            self.handed_out += whole
+                offset -= held
+        last = last and error is None
+        if last or len(data) != 0:
+            completed.append(MessagePart(OPCODES[self.opcode], offset, data, bool(last)))
+        if error is not None:
+            raise error
         return 0
+
+    cdef tuple read_text(self, bytes octets, size_t held, uint64_t start, bint last):
+        """What to hand out of octets of which so many were held back, and the error behind it."""
+        cdef const uint8_t *at = <const uint8_t *>PyBytes_AS_STRING(octets)
+        cdef size_t length = len(octets), begun = 0
+        cdef wsf_text found = use.text.scan(NULL, at, length, 0)
+        error = None
+        if found.octets != length:
+            begun = use.utf8_begun(at + found.octets, length - found.octets)
+            if begun != length - found.octets:
+                error = invalid_utf8(start + found.octets + begun, at[found.octets + begun])
+                found = use.text.scan(NULL, at, found.octets, 0)
+            elif last:
+                error = truncated_utf8(start + length)
+        memcpy(self.held, at + found.octets, begun)
+        self.held_length = begun
+        if self.wants_str:
+            return transcode(at, found.octets, 0, found.characters, found.top), error
+        return octets[held:found.octets + begun], error

@@ -4,7 +4,18 @@ from libc.stdint cimport uint8_t, uint32_t
 
 cdef extern from "Python.h":
     object PyUnicode_New(Py_ssize_t size, Py_UCS4 maxchar)
-    void *PyUnicode_DATA(object text) nogil
+    void *PyUnicode_DATA(object text)
+
+cdef extern from *:
+    """
+    /* PyUnicode_DATA of a str that PyUnicode_New has just made, without reading back the flags that it
+     * wrote: they are bits in a word, and to wait for them costs more than all the rest. */
+    static inline uint8_t *wsf_new_text_data(PyObject *text, int is_ascii) {
+        return is_ascii ? (uint8_t *)((PyASCIIObject *)text + 1)
+                        : (uint8_t *)((PyCompactUnicodeObject *)text + 1);
+    }
+    """
+    uint8_t *new_text_data "wsf_new_text_data"(object text, bint is_ascii)
 
 # The str of valid UTF-8, or None where it is not valid. `fixed`: nobody changes the octets meanwhile.
 cdef object decode(const uint8_t *src, size_t length, uint32_t key, bint fixed)

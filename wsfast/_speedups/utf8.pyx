@@ -1,10 +1,11 @@
 """UTF-8, RFC 3629, by the C kernels."""
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 from libc.stdint cimport uint16_t
 from libc.string cimport memcpy
 
+from .direct cimport direct
 from .guard cimport enter, leave
 from .kernels cimport NOGIL_LENGTH, use, wsf_mask_rotate, wsf_text
 from .mask cimport Octets, release, take, take_key
@@ -55,12 +56,23 @@ def decode_text(payload, masking_key=None):
     try:
         if masking_key is not None:
             take_key(&key, masking_key)
-        text = decode(octets.at, octets.length, key, octets.fixed)
-        if text is None:
-            text = refuse(octets.at, octets.length, key)
-        return text
+        return decode_or_refuse(octets.at, octets.length, key, octets.fixed)
     finally:
         release(&octets)
+
+
+cdef object decode_bytes(object payload, uint32_t key):
+    return decode_or_refuse(
+        <const uint8_t *>PyBytes_AS_STRING(payload), PyBytes_GET_SIZE(payload), key, True
+    )
+
+
+decode_text = direct(decode_text, decode_bytes)
+
+
+cdef inline object decode_or_refuse(const uint8_t *src, size_t length, uint32_t key, bint fixed):
+    text = decode(src, length, key, fixed)
+    return text if text is not None else refuse(src, length, key)
 
 
 cdef object refuse(const uint8_t *src, size_t length, uint32_t key):
@@ -71,13 +83,26 @@ cdef object refuse(const uint8_t *src, size_t length, uint32_t key):
 
 
 cdef object decode(const uint8_t *src, size_t length, uint32_t key, bint fixed):
-    cdef uint8_t probe[PROBE]
-    cdef uint8_t *copy
-    if length <= PROBE or use.text.ascii(probe, src, PROBE, key) == PROBE:
+    if length <= PROBE:
         text = PyUnicode_New(length, 0x7F)
-        if ascii(<uint8_t *>PyUnicode_DATA(text), src, length, key) == length:
+        if use.text.ascii(new_text_data(text, True), src, length, key) == length:
+            return text
+        return decode_wide(src, length, key, fixed)
+    return decode_long(src, length, key, fixed)
+
+
+cdef object decode_long(const uint8_t *src, size_t length, uint32_t key, bint fixed):
+    cdef uint8_t probe[PROBE]
+    if use.text.ascii(probe, src, PROBE, key) == PROBE:
+        text = PyUnicode_New(length, 0x7F)
+        if ascii(new_text_data(text, True), src, length, key) == length:
             return text
         del text
+    return decode_wide(src, length, key, fixed)
+
+
+cdef object decode_wide(const uint8_t *src, size_t length, uint32_t key, bint fixed):
+    cdef uint8_t *copy
     if fixed:
         return decode_fixed(NULL, src, length, key)
     # What was validated must be what is transcoded: so of a buffer that may change, a copy is.
@@ -118,7 +143,7 @@ cdef object transcode(const uint8_t *src, size_t length, uint32_t key, size_t ch
     cdef void *dst
     widest = 0x7F if top < 0x80 else 0xFF if top < 0xC4 else 0xFFFF if top < 0xF0 else 0x10FFFF
     text = PyUnicode_New(characters, widest)
-    dst = PyUnicode_DATA(text)
+    dst = new_text_data(text, widest == 0x7F)
     if length < NOGIL_LENGTH:
         written = transcode_to(dst, widest, src, length, key, characters)
     else:

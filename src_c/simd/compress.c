@@ -5,7 +5,7 @@
 #define IS_IN(set, i) ((set) >> (i) & 1)
 
 /* How many items of the set are below i: its place in the row. */
-#define COUNT4(set) (0x4332322132212110u >> ((set) & 15) * 4 & 15)
+#define COUNT4(set) (UINT64_C(0x4332322132212110) >> ((set) & 15) * 4 & 15)
 #define COUNT(set) (COUNT4(set) + COUNT4((set) >> 4))
 #define PLACE(set, i) COUNT((set) & ((1 << (i)) - 1))
 

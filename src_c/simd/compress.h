@@ -4,8 +4,8 @@
  *   set (its lowest bit for the first item)   0 1 1 0 1 0 0 0
  *   octets of the row                         1 2 4 . . . . .
  */
-#ifndef WSF_TEXT_COMPRESS_H
-#define WSF_TEXT_COMPRESS_H
+#ifndef WSF_SIMD_COMPRESS_H
+#define WSF_SIMD_COMPRESS_H
 
 #include "../platform.h"
 

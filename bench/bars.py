@@ -1,0 +1,116 @@
+"""What wsfast must reach: each bar is a ratio, measured within one run.
+
+Most were set on machines with AVX-512 (Intel and AMD), at what the poorer of the two allowed. Where
+a bar names a `kernel`, it holds where that operation's kernel is the AVX-512 one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+KIB, MIB = 2**10, 2**20
+
+# Below the bar: a warning. Below this part of it: a failure.
+TOLERANCE = 0.9
+
+
+class Bar(NamedTuple):
+    """`at_least`: how many times as long as wsfast the fastest of `against` must take.
+
+    `against` are names of peers; none: all that are installed.
+    """
+
+    operation: str
+    texts: tuple[str, ...]
+    octets: tuple[int, ...]
+    against: tuple[str, ...]
+    at_least: float
+    kernel: str = ""
+    pure: bool = False
+
+    def work(self) -> Iterator[tuple[str, int]]:
+        for text in self.texts:
+            for octets in self.octets:
+                yield text, octets
+
+
+BINARY = ("",)
+ASCII = ("ascii",)
+CHINESE = ("chinese",)
+LATIN = ("latin", "french")
+OTHERS = (*LATIN, "russian", "arabic", "hindi", "chinese", "japanese", "emoji", "mixed")
+SMALL_TO_LARGE = (KIB, 16 * KIB, 64 * KIB, MIB)
+ANY: tuple[str, ...] = ()
+
+COMPILED = (
+    # RFC 6455 section 5.3.
+    Bar("apply_mask", BINARY, (16, 125), ("websockets",), 1.4),
+    Bar("apply_mask", BINARY, (KIB,), ("websockets",), 1.4, "mask"),
+    Bar("apply_mask", BINARY, (4 * KIB,), ("websockets",), 1.7, "mask"),
+    Bar("apply_mask", BINARY, (16 * KIB,), ("websockets",), 2, "mask"),
+    Bar("apply_mask", BINARY, (64 * KIB, MIB, 16 * MIB), ("a plain copy",), 0.8, "mask"),
+    Bar("apply_mask_inplace", BINARY, (16, 125, KIB, 64 * KIB, MIB), ("aiohttp",), 1),
+    Bar("apply_mask_inplace", BINARY, (4 * KIB, 8 * KIB, 16 * KIB), ("aiohttp",), 1.7, "mask"),
+    # RFC 3629.
+    Bar("is_utf8", OTHERS, (KIB, 64 * KIB, MIB), ("Python",), 7, "utf8"),
+    Bar("Utf8Validator", ASCII, (KIB,), ("wsaccel",), 30, "utf8"),
+    Bar("Utf8Validator", OTHERS, (KIB,), ("wsaccel",), 20, "utf8"),
+    # Text payloads.
+    Bar("decode_text", ASCII, (16,), ("websockets",), 3.2),
+    Bar("decode_text", ASCII, (64 * KIB,), ("websockets",), 2.7, "text"),
+    Bar("decode_text", ASCII, (MIB,), ("websockets",), 2.5, "text"),
+    Bar("decode_text", LATIN, SMALL_TO_LARGE, ("websockets",), 2.4, "text"),
+    Bar("decode_text", CHINESE, SMALL_TO_LARGE, ("websockets",), 2.1, "text"),
+    Bar("decode_text", ("emoji",), SMALL_TO_LARGE, ("websockets",), 2, "text"),
+    Bar("decode_text", ("mixed",), SMALL_TO_LARGE, ("websockets",), 1.8, "text"),
+    # Frames and messages off the wire.
+    Bar("FrameDecoder", BINARY, (16,), ("aiohttp", "picows"), 2),
+    Bar("MessageDecoder", ASCII, (16,), ("websockets",), 20),
+    Bar("MessageDecoder", ASCII, (16,), ("wsproto",), 60),
+    Bar("MessageDecoder", ASCII, (64 * KIB,), ANY, 1.8, "text"),
+    Bar("MessageDecoder", CHINESE, (64 * KIB,), ANY, 1.6, "text"),
+    # Frames to the wire.
+    Bar("encode_frame", BINARY, (16,), ("picows",), 2),
+    Bar("encode_frame", BINARY, (16,), ("websockets",), 20),
+    Bar("encode_frame str", ASCII, (64 * KIB,), ("websockets",), 2, "encode"),
+    Bar("encode_frame str", CHINESE, (64 * KIB,), ("websockets",), 1.8, "encode"),
+    Bar("masking_key", BINARY, (0,), ("Python",), 8),
+)
+
+_TEXTS = (*ASCII, *CHINESE)
+_SIZES = (16, KIB, 64 * KIB)
+
+# The Python side of wsfast against the fastest Python code of any peer.
+PURE = tuple(
+    Bar(operation, texts, octets, ANY, 1, pure=True)
+    for operation, texts, octets in (
+        ("apply_mask", BINARY, (16, 125, KIB, 16 * KIB, 64 * KIB)),
+        ("apply_mask_inplace", BINARY, _SIZES),
+        ("is_utf8", _TEXTS, _SIZES),
+        ("Utf8Validator", _TEXTS, (KIB,)),
+        ("decode_text", _TEXTS, _SIZES),
+        ("FrameDecoder", BINARY, _SIZES),
+        ("MessageDecoder", _TEXTS, _SIZES),
+        ("encode_frame", BINARY, _SIZES),
+        # From 16 KiB on aiohttp writes the header and the payload one after the other.
+        ("encode_frame unmasked", BINARY, (16, KIB)),
+        ("encode_frame str", _TEXTS, _SIZES),
+        ("masking_key", BINARY, (0,)),
+    )
+)
+
+# masking_key() may take this many nanoseconds more than random.getrandbits(32).
+KEY_MARGIN = 20
+
+# A message of this many octets in 64-octet fragments, and one twice as long: at most so many times
+# the time.
+FRAGMENTED = 4 * MIB
+FRAGMENTED_TEXTS = ("", "ascii", "chinese")
+FRAGMENTED_GROWTH = 2.2
+
+# Peak memory of a process that receives a message of this many octets: at most so many times its
+# size, and so many octets more.
+LARGE = 64 * MIB
+LARGE_FACTOR = 1.15
+LARGE_MARGIN = MIB
