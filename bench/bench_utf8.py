@@ -8,7 +8,7 @@ from wsfast.benchmark.texts import TEXTS
 KIB, MIB = 2**10, 2**20
 
 PLANS = (
-    Plan("is_utf8", tuple(TEXTS), (16, KIB, 64 * KIB, MIB)),
+    Plan("is_utf8", tuple(TEXTS), (KIB, 64 * KIB, MIB)),
     Plan("Utf8Validator", tuple(TEXTS), (KIB,)),
 )
 

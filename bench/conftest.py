@@ -62,9 +62,9 @@ def measure(
     """Measures one library at one piece of work."""
     participants = field(plan.pure)
     case = cases.make(plan.operation, octets, text, participants, [peer.name])
-    if case.failed:
-        pytest.skip(next(iter(case.failed.values())))
     own, *others = (timing.Loop(side.statement, side.names) for side in case.sides.values())
+    if peer is not participants.codec and not others:
+        pytest.skip(case.failed.get(peer.name, "it does not do that"))
     loop = others[0] if others else own
 
     def run() -> None:

@@ -28,7 +28,7 @@
 #define WSF_INLINE static inline __attribute__((always_inline))
 #define WSF_LIKELY(x) __builtin_expect(!!(x), 1)
 #define WSF_UNLIKELY(x) __builtin_expect(!!(x), 0)
-/* Before a loop: its body is not to be unrolled, where that would take more registers than there are. */
+/* Before a loop whose body, unrolled, would take more registers than there are. */
 #if defined(__clang__)
 #define WSF_ROLLED _Pragma("clang loop unroll(disable)")
 #else
@@ -50,14 +50,18 @@
 #endif
 
 #if defined(_MSC_VER)
+#include <intrin.h>
 #define WSF_THREAD_LOCAL __declspec(thread)
 #else
 #define WSF_THREAD_LOCAL _Thread_local
 #endif
 
+/* For kernels whose instruction set has it. */
 WSF_INLINE unsigned wsf_popcount(uint32_t word) {
 #if defined(__GNUC__) || defined(__clang__)
     return (unsigned)__builtin_popcount(word);
+#elif defined(_M_X64)
+    return __popcnt(word);
 #else
     unsigned count = 0;
     for (; word != 0; word &= word - 1)

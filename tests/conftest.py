@@ -4,8 +4,9 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from guard import GuardedPages
 from hypothesis import HealthCheck, settings
+
+from guard import GuardedPages
 from implementations import Implementation, implementation_names
 
 settings.register_profile(
@@ -16,7 +17,9 @@ settings.register_profile(
     max_examples=150,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-settings.register_profile("deep", settings.get_profile("suite"), derandomize=False, max_examples=5000)
+settings.register_profile(
+    "deep", settings.get_profile("suite"), derandomize=False, max_examples=5000
+)
 settings.load_profile("suite")
 
 _names: list[str] = []

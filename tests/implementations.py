@@ -42,7 +42,9 @@ def compiled_isas() -> list[str]:
     the compiled side is missing."""
     for module in MODULES:
         importlib.import_module(f"wsfast._speedups.{module}")
-    available: dict[str, list[str]] = importlib.import_module("wsfast._speedups.kernels").available()
+    available: dict[str, list[str]] = importlib.import_module(
+        "wsfast._speedups.kernels"
+    ).available()
     ranks = ("scalar", "sse2", "ssse3", "avx2", "avx512", "neon")
     found = {isa for isas in available.values() for isa in isas}
     return sorted(found, key=ranks.index)

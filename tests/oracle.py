@@ -20,7 +20,7 @@ CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 # RFC 3629 section 4, one row an alternative of the grammar.
 _TAIL = range(0x80, 0xC0)
 _FORMS: tuple[tuple[range, ...], ...] = (
-    (range(0x00, 0x80),),
+    (range(0x80),),
     (range(0xC2, 0xE0), _TAIL),
     (range(0xE0, 0xE1), range(0xA0, 0xC0), _TAIL),
     (range(0xE1, 0xED), _TAIL, _TAIL),
@@ -327,7 +327,11 @@ def read_messages(
         before = len(message)
         step = ratio if frame.compressed else 1
         message += bytes(octet for octet in frame.data for _ in range(step))
-        if frame.compressed and max_message_length is not None and len(message) > max_message_length:
+        if (
+            frame.compressed
+            and max_message_length is not None
+            and len(message) > max_message_length
+        ):
             needs = header.start + (max_message_length - before) // step + 1
             error = exceptions.message_too_long(max_message_length + 1, max_message_length)
             reading.fault = Fault(needs, error)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
+import pytest
+from wsfast.exceptions import ProtocolError, RemoteProtocolError
+
 from oracle import (
     CLOSE,
     CONTINUATION,
@@ -25,7 +28,9 @@ class Outcome(NamedTuple):
     error: tuple[Any, ...] | None
 
 
-def _with_faults(reading: Reading, cuts: Sequence[int], items: Iterable[list[Any]]) -> list[Outcome]:
+def _with_faults(
+    reading: Reading, cuts: Sequence[int], items: Iterable[list[Any]]
+) -> list[Outcome]:
     fault = reading.fault
     error = None if fault is None else signature(fault.error)
     return [
@@ -116,7 +121,9 @@ def feed_cut(decoder: Any, stream: bytes, cuts: Sequence[int]) -> tuple[list[int
     return list(cuts), [attempt(decoder.feed, read) for read in reads]
 
 
-def receive_cut(decoder: Any, stream: bytes, cuts: Sequence[int]) -> tuple[list[int], list[Outcome]]:
+def receive_cut(
+    decoder: Any, stream: bytes, cuts: Sequence[int]
+) -> tuple[list[int], list[Outcome]]:
     """The same through get_buffer() and buffer_updated(); a buffer may be shorter than a read, which
     makes more cuts of it."""
     real: list[int] = []
@@ -155,3 +162,16 @@ def two_reads(length: int) -> list[list[int]]:
     return [[length], *cuts, list(range(1, length + 1))] if length else [[0]]
 
 
+def fails(decoder: Any, data: bytes, expected: ProtocolError) -> Any:
+    """Feeds `data`, which has to fail so; and so does every later call, with nothing completed."""
+    with pytest.raises(RemoteProtocolError) as caught:
+        decoder.feed(data)
+    assert signature(caught.value) == signature(expected)
+    calls = (lambda: decoder.feed(b""), lambda: decoder.feed(b"\x81\x80"), decoder.finish)
+    for call in (*calls, decoder.get_buffer, lambda: decoder.buffer_updated(0)):
+        with pytest.raises(RemoteProtocolError) as again:
+            call()
+        assert signature(again.value) == signature(expected)
+        assert again.value.completed == []
+        assert again.value is not caught.value
+    return caught.value

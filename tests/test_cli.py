@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 import wsfast
 from wsfast import _backend, cli, selftest
 

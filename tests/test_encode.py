@@ -7,16 +7,16 @@ import struct
 from typing import Any
 
 import pytest
-from guard import GuardedPages
 from hypothesis import given
 from hypothesis import strategies as st
+from wsfast import exceptions
+
+from guard import GuardedPages
 from implementations import Implementation
 from lengths import ALIGNMENTS, AROUND_POWERS, SHORT
 from oracle import read_frames, rfc_mask
 from streams import KEY, frame
 from texts import TEXTS
-
-from wsfast import exceptions
 
 WIDTHS = ["a", "é", "я", "漢", "🚀"]
 
@@ -54,7 +54,9 @@ def test_the_examples_of_the_rfc(
 def test_the_long_examples_of_the_rfc(implementation: Implementation) -> None:
     encode = implementation.frames.encode_frame
     assert encode(2, bytes(256), mask=False) == bytes.fromhex("827e0100") + bytes(256)
-    assert encode(2, bytes(65536), mask=False) == bytes.fromhex("827f0000000000010000") + bytes(65536)
+    assert encode(2, bytes(65536), mask=False) == bytes.fromhex("827f0000000000010000") + bytes(
+        65536
+    )
 
 
 @pytest.mark.parametrize(
@@ -129,7 +131,9 @@ def test_all_code_points_are_encoded(implementation: Implementation) -> None:
         assert encoded == frame(1, text.encode(), key=KEY)
 
 
-@pytest.mark.parametrize("text", ["\ud800", "a\udfff", "é\udc80é", "漢" * 50 + "\ud83d", "🚀\ude80"])
+@pytest.mark.parametrize(
+    "text", ["\ud800", "a\udfff", "é\udc80é", "漢" * 50 + "\ud83d", "🚀\ude80"]
+)
 @pytest.mark.parametrize("mask", [False, True])
 def test_a_lone_surrogate_fails_as_str_encode_does(
     implementation: Implementation, text: str, mask: bool

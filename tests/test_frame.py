@@ -6,9 +6,9 @@ import copy
 from typing import Any
 
 import pytest
-from implementations import Implementation
-
 from wsfast.protocol import Opcode
+
+from implementations import Implementation
 
 
 class _Octets(bytes):
@@ -31,9 +31,7 @@ def test_a_frame_has_its_defaults(implementation: Implementation) -> None:
 
 def test_a_frame_keeps_what_it_is_given(implementation: Implementation) -> None:
     payload = bytes(100)
-    made = implementation.frames.Frame(
-        opcode=2, payload=payload, fin=0, rsv1="x", rsv2=1, rsv3=[]
-    )
+    made = implementation.frames.Frame(opcode=2, payload=payload, fin=0, rsv1="x", rsv2=1, rsv3=[])
     assert made.opcode is Opcode.BINARY
     assert made.payload is payload
     assert (made.fin, made.rsv1, made.rsv2, made.rsv3) == (False, True, True, False)
@@ -85,10 +83,18 @@ def test_frames_are_equal_by_value(implementation: Implementation) -> None:
     [
         ((1, b"hello"), {}, "Frame(TEXT, b'hello')"),
         ((1, b"", False, True), {}, "Frame(TEXT, b'', fin=False, rsv1=True)"),
-        ((9, b"\x00'"), {"rsv2": True, "rsv3": True}, "Frame(PING, b\"\\x00'\", rsv2=True, rsv3=True)"),
+        (
+            (9, b"\x00'"),
+            {"rsv2": True, "rsv3": True},
+            'Frame(PING, b"\\x00\'", rsv2=True, rsv3=True)',
+        ),
         ((2, b"a" * 32), {}, f"Frame(BINARY, {b'a' * 32!r})"),
         ((2, b"a" * 33), {}, f"Frame(BINARY, {b'a' * 32!r}… 33 octets)"),
-        ((0, bytes(65536), False), {}, f"Frame(CONTINUATION, {bytes(32)!r}… 65536 octets, fin=False)"),
+        (
+            (0, bytes(65536), False),
+            {},
+            f"Frame(CONTINUATION, {bytes(32)!r}… 65536 octets, fin=False)",
+        ),
     ],
 )
 def test_the_repr_of_a_frame(

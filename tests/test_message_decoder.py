@@ -6,14 +6,15 @@ import struct
 from typing import Any
 
 import pytest
-from implementations import Implementation
-from oracle import signature
-from streams import EURO, KEY, ROCKET, frame
-from texts import TEXTS
-
 from wsfast import exceptions
 from wsfast.events import Close, MessagePart
-from wsfast.protocol import DEFAULT_MAX_MESSAGE_LENGTH, Opcode
+from wsfast.protocol import Opcode
+
+from implementations import Implementation
+from oracle import signature
+from predictions import fails
+from streams import EURO, KEY, ROCKET, frame
+from texts import TEXTS
 
 
 def _server(implementation: Implementation, **options: Any) -> Any:
@@ -22,20 +23,6 @@ def _server(implementation: Implementation, **options: Any) -> Any:
 
 def _client(implementation: Implementation, **options: Any) -> Any:
     return implementation.messages.MessageDecoder("client", **options)
-
-
-def _fails(decoder: Any, data: bytes, expected: exceptions.ProtocolError) -> Any:
-    """Feeds `data`, which has to fail so; and so again whatever follows."""
-    with pytest.raises(exceptions.RemoteProtocolError) as caught:
-        decoder.feed(data)
-    assert signature(caught.value) == signature(expected)
-    calls = (lambda: decoder.feed(b""), lambda: decoder.feed(frame(1)), decoder.finish)
-    for call in (*calls, decoder.get_buffer, lambda: decoder.buffer_updated(0)):
-        with pytest.raises(exceptions.RemoteProtocolError) as again:
-            call()
-        assert signature(again.value) == signature(expected)
-        assert again.value.completed == []
-    return caught.value
 
 
 def test_messages_and_control_frames_come_in_order(implementation: Implementation) -> None:
@@ -63,7 +50,7 @@ def test_text_may_be_handed_on_as_bytes(implementation: Implementation) -> None:
     assert found == [(1, "zwölf".encode()), (8, Close(1001, "ok"))]
     assert type(found[0][1]) is bytes
     expected = exceptions.invalid_utf8(1, 0xFF)
-    _fails(_server(implementation, text="bytes"), frame(1, b"a\xff", key=KEY), expected)
+    fails(_server(implementation, text="bytes"), frame(1, b"a\xff", key=KEY), expected)
 
 
 def test_a_close_without_payload_has_code_1005(implementation: Implementation) -> None:
@@ -148,13 +135,13 @@ def test_invalid_text_fails_at_its_octet(
     expected = exceptions.invalid_utf8(at, text[at])
     wire = frame(1, text, fin=False, key=KEY)
     head = len(wire) - len(text)
-    _fails(_server(implementation), wire, expected)
+    fails(_server(implementation), wire, expected)
     decoder = _server(implementation)
     assert decoder.feed(wire[: head + at]) == []
-    assert _fails(decoder, wire[head + at : head + at + 1], expected).close_code == 1007
+    assert fails(decoder, wire[head + at : head + at + 1], expected).close_code == 1007
     decoder = _server(implementation)
     decoder.feed(wire[: head + at - 1 if at else head])
-    _fails(decoder, wire[head + at - 1 if at else head :], expected)
+    fails(decoder, wire[head + at - 1 if at else head :], expected)
 
 
 @pytest.mark.parametrize(("bad", "position"), BAD_TEXT)
@@ -168,7 +155,7 @@ def test_invalid_text_fails_in_whichever_fragment(
         for start in range(0, len(text), size):
             wire = frame(0 if start else 1, text[start : start + size], fin=False, key=KEY)
             if start <= at < start + size:
-                _fails(decoder, wire, exceptions.invalid_utf8(at, text[at]))
+                fails(decoder, wire, exceptions.invalid_utf8(at, text[at]))
                 break
             assert decoder.feed(wire) == []
 
@@ -180,15 +167,15 @@ def test_truncated_text_fails_at_the_end_of_the_message(
 ) -> None:
     data = before + rest
     expected = exceptions.truncated_utf8(len(data))
-    _fails(_server(implementation), frame(1, data, key=KEY), expected)
+    fails(_server(implementation), frame(1, data, key=KEY), expected)
     decoder = _server(implementation)
     assert decoder.feed(frame(1, data, fin=False, key=KEY)) == []
     assert decoder.feed(frame(9, key=KEY)) == [(9, b"")]
-    _fails(decoder, frame(0, b"", key=KEY), expected)
+    fails(decoder, frame(0, b"", key=KEY), expected)
     wire = frame(1, data, key=KEY)
     decoder = _server(implementation)
     assert decoder.feed(wire[:-1]) == []
-    _fails(decoder, wire[-1:], expected)
+    fails(decoder, wire[-1:], expected)
 
 
 def test_the_position_of_bad_text_starts_anew_with_each_message(
@@ -196,7 +183,7 @@ def test_the_position_of_bad_text_starts_anew_with_each_message(
 ) -> None:
     decoder = _server(implementation)
     decoder.feed(frame(1, b"a" * 100, fin=False, key=KEY) + frame(0, EURO, key=KEY))
-    _fails(decoder, frame(1, b"ab\xff", key=KEY), exceptions.invalid_utf8(2, 0xFF))
+    fails(decoder, frame(1, b"ab\xff", key=KEY), exceptions.invalid_utf8(2, 0xFF))
 
 
 def test_binary_messages_are_not_read_as_text(implementation: Implementation) -> None:
@@ -209,122 +196,9 @@ def test_an_error_brings_what_was_complete(implementation: Implementation) -> No
     decoder = _server(implementation)
     assert decoder.feed(frame(1, b"earlier", key=KEY)) == [(1, "earlier")]
     wire = frame(1, b"one", key=KEY) + frame(9, b"two", key=KEY) + frame(1, b"x\xff", key=KEY)
-    error = _fails(decoder, wire + frame(1, b"later", key=KEY), exceptions.invalid_utf8(1, 0xFF))
+    error = fails(decoder, wire + frame(1, b"later", key=KEY), exceptions.invalid_utf8(1, 0xFF))
     assert error.completed == [(1, "one"), (9, b"two")]
     assert [type(item) for item in error.completed] == [tuple, tuple]
-
-
-# Limits --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("limit", [0, 1, 125, 126, 1000, 65535, 65536])
-def test_the_message_limit_is_exact(implementation: Implementation, limit: int) -> None:
-    payload = bytes(limit)
-    decoder = _server(implementation, max_message_length=limit)
-    assert decoder.feed(frame(2, payload, key=KEY)) == [(2, payload)]
-    expected = exceptions.message_too_long(limit + 1, limit)
-    wire = frame(1, payload + b"x", key=KEY)
-    error = _fails(decoder, wire[: len(wire) - limit - 5], expected)  # by the header without a key
-    assert error.close_code == 1009
-    decoder = _server(implementation, max_message_length=limit)
-    first, rest = payload[: limit // 2], payload[limit // 2 :]
-    start = frame(2, first, fin=False, key=KEY)
-    assert decoder.feed(start + frame(0, rest, key=KEY)) == [(2, payload)]
-    decoder.feed(start)
-    _fails(decoder, frame(0, rest + b"x", key=KEY), expected)
-
-
-def test_control_frames_do_not_count_as_the_message(implementation: Implementation) -> None:
-    decoder = _server(implementation, max_message_length=4, max_fragments=2)
-    wire = frame(2, b"ab", fin=False, key=KEY) + frame(9, bytes(100), key=KEY) * 3
-    found = decoder.feed(wire + frame(0, b"cd", key=KEY))
-    assert found == [(9, bytes(100))] * 3 + [(2, b"abcd")]
-
-
-def test_the_default_limit_is_1_mib(implementation: Implementation) -> None:
-    assert DEFAULT_MAX_MESSAGE_LENGTH == 2**20
-    assert _client(implementation).feed(frame(2, bytes(2**20))) == [(2, bytes(2**20))]
-    wire = frame(2, declared=2**20 + 1, bits=64)
-    _fails(_client(implementation), wire, exceptions.message_too_long(2**20 + 1, 2**20))
-
-
-@pytest.mark.parametrize("limit", [2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**32 + 5, 2**63 - 2])
-def test_sums_of_lengths_do_not_overflow(implementation: Implementation, limit: int) -> None:
-    wire = frame(2, declared=limit + 1, bits=64)
-    decoder = _client(implementation, max_message_length=limit)
-    _fails(decoder, wire, exceptions.message_too_long(limit + 1, limit))
-    decoder = _client(implementation, max_message_length=limit)
-    decoder.feed(frame(2, b"abc", fin=False))
-    wire = frame(0, declared=limit - 2, bits=64)
-    _fails(decoder, wire, exceptions.message_too_long(limit + 1, limit))
-    decoder = _client(implementation, max_message_length=limit)
-    decoder.feed(frame(2, b"abc", fin=False))
-    assert decoder.feed(frame(0, declared=limit - 3, bits=64)) == []
-
-
-@pytest.mark.parametrize("limit", [2**63 - 1, 2**63, 2**64 - 1, 2**64, 2**100])
-def test_a_message_may_have_more_octets_than_63_bits_count(
-    implementation: Implementation, limit: int
-) -> None:
-    decoder = _client(implementation, max_message_length=limit)
-    decoder.feed(frame(2, b"abc", fin=False))
-    wire = frame(0, declared=2**63 - 1, bits=64)
-    if limit >= 2**63 + 2:
-        assert decoder.feed(wire) == []
-    else:
-        _fails(decoder, wire, exceptions.message_too_long(2**63 + 2, limit))
-
-
-def test_no_limit_is_no_limit(implementation: Implementation) -> None:
-    decoder = _client(implementation, max_message_length=None)
-    payload = bytes(2**20 + 1)
-    assert decoder.feed(frame(2, payload)) == [(2, payload)]
-    decoder.feed(frame(2, b"abc", fin=False))
-    assert decoder.feed(frame(0, declared=2**63 - 1, bits=64)) == []
-
-
-def test_the_payload_limit_comes_before_the_messages(implementation: Implementation) -> None:
-    decoder = _client(implementation, max_payload_length=5, max_message_length=8)
-    decoder.feed(frame(2, bytes(5), fin=False))
-    decoder.feed(frame(0, bytes(3), fin=False))
-    _fails(decoder, frame(0, bytes(6)), exceptions.payload_too_long(6, 5))
-    decoder = _client(implementation, max_payload_length=5, max_message_length=8)
-    decoder.feed(frame(2, bytes(5), fin=False))
-    _fails(decoder, frame(0, bytes(4)), exceptions.message_too_long(9, 8))
-
-
-@pytest.mark.parametrize("limit", [0, 1, 2, 10])
-def test_the_limit_of_fragments_is_exact(implementation: Implementation, limit: int) -> None:
-    expected = exceptions.too_many_fragments(limit)
-    decoder = _server(implementation, max_fragments=limit)
-    for _ in range(3):
-        for number in range(limit):
-            last = number == limit - 1
-            found = decoder.feed(frame(0 if number else 2, b"x", fin=last, key=KEY))
-            assert found == ([(2, b"x" * limit)] if last else [])
-    for number in range(limit):
-        decoder.feed(frame(0 if number else 2, b"", fin=False, key=KEY))
-        decoder.feed(frame(9, key=KEY))
-    error = _fails(decoder, b"\x80" if limit else b"\x81", expected)
-    assert error.close_code == 1009
-
-
-@pytest.mark.parametrize("limit", [2**32, 2**63, 2**64, 2**100])
-def test_a_limit_of_fragments_may_be_of_any_size(
-    implementation: Implementation, limit: int
-) -> None:
-    decoder = _server(implementation, max_fragments=limit)
-    wire = frame(2, b"x", fin=False, key=KEY) + frame(0, b"y", key=KEY)
-    assert decoder.feed(wire * 2) == [(2, b"xy")] * 2
-
-
-def test_empty_and_one_octet_fragments_make_a_message(implementation: Implementation) -> None:
-    decoder = _server(implementation)
-    count = 20000
-    for payload in (b"", b"x"):
-        wire = frame(1, payload, fin=False, key=KEY)
-        wire += frame(0, payload, fin=False, key=KEY) * count + frame(0, payload, key=KEY)
-        assert decoder.feed(wire) == [(1, payload.decode() * (count + 2))]
 
 
 # The rules of frames hold here too -----------------------------------------------------------------
@@ -334,7 +208,7 @@ def test_empty_and_one_octet_fragments_make_a_message(implementation: Implementa
 def test_reserved_bits_are_refused_without_an_inflater(
     implementation: Implementation, first: int
 ) -> None:
-    _fails(_server(implementation), bytes([first]), exceptions.reserved_bits(first, 0))
+    fails(_server(implementation), bytes([first]), exceptions.reserved_bits(first, 0))
 
 
 def test_frames_break_the_same_rules(implementation: Implementation) -> None:
@@ -355,14 +229,14 @@ def test_frames_break_the_same_rules(implementation: Implementation) -> None:
     ):
         decoder = _client(implementation)
         decoder.feed(before)
-        _fails(decoder, data, expected)
-    _fails(_server(implementation), b"\x81\x00", exceptions.unmasked_frame())
+        fails(decoder, data, expected)
+    fails(_server(implementation), b"\x81\x00", exceptions.unmasked_frame())
 
 
 def test_close_codes_are_checked(implementation: Implementation) -> None:
     for code in [0, 999, 1004, 1005, 1006, 1015, 1016, 1999, 2000, 2999, 5000, 65535]:
         wire = frame(8, struct.pack("!H", code))
-        _fails(_client(implementation), wire, exceptions.close_code_not_allowed(code))
+        fails(_client(implementation), wire, exceptions.close_code_not_allowed(code))
     for code in [1000, 1003, 1007, 1014, 3000, 4999]:
         decoder = _client(implementation)
         found = decoder.feed(frame(8, struct.pack("!H", code)))
@@ -448,7 +322,7 @@ def test_bad_text_fails_a_partial_decoder_with_what_came_before(
 ) -> None:
     decoder = _server(implementation, partial=True)
     wire = frame(9, b"p", key=KEY) + frame(1, b"abc\xffdef", key=KEY)
-    error = _fails(decoder, wire, exceptions.invalid_utf8(3, 0xFF))
+    error = fails(decoder, wire, exceptions.invalid_utf8(3, 0xFF))
     assert error.completed == [(9, 0, b"p", True), (1, 0, "abc", False)]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from implementations import Implementation
 from oracle import CLOSE, PING, PONG, Reading, read_frames, read_messages, rfc_mask, signature
 from predictions import (
@@ -27,7 +28,9 @@ Make = Callable[[], Any]
 Predict = Callable[[Reading, Sequence[int]], list[Outcome]]
 
 
-def _hold(make: Make, reading: Reading, predict: Predict, data: bytes, cuts: list[int], way: str) -> None:
+def _hold(
+    make: Make, reading: Reading, predict: Predict, data: bytes, cuts: list[int], way: str
+) -> None:
     decoder = make()
     real, found = WAYS[way](decoder, data, cuts)
     assert found == predict(reading, real), (way, cuts)
@@ -140,7 +143,9 @@ def _good_streams(draw: Any) -> tuple[str, bytes]:
     side = draw(st.sampled_from(["server", "client"]))
     key = KEY if side == "server" else None
     wire = b""
-    for opcode, text in draw(st.lists(st.tuples(st.sampled_from([1, 2]), st.text(max_size=30)), max_size=5)):
+    for opcode, text in draw(
+        st.lists(st.tuples(st.sampled_from([1, 2]), st.text(max_size=30)), max_size=5)
+    ):
         octets = text.encode("utf-8", "ignore")
         bounds = sorted(draw(st.lists(st.integers(0, len(octets)), max_size=4)))
         pairs = list(itertools.pairwise([0, *bounds, len(octets)]))
@@ -188,7 +193,12 @@ def _hold_all(decoders: Any, data: bytes, cuts: list[int]) -> None:
                 _hold(*held, data, list(range(1, len(data) + 1)), way)
 
 
-@given(stream=st.one_of(_good_streams(), _any_streams()), cuts=_CUTS, limit=_LIMITS, rsv=st.integers(0, 7))
+@given(
+    stream=st.one_of(_good_streams(), _any_streams()),
+    cuts=_CUTS,
+    limit=_LIMITS,
+    rsv=st.integers(0, 7),
+)
 def test_any_stream_of_frames(
     implementation: Implementation,
     stream: tuple[str, bytes],

@@ -9,7 +9,6 @@ from importlib import metadata, resources
 from pathlib import Path
 
 import pytest
-
 import wsfast
 
 

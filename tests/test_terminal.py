@@ -4,7 +4,6 @@ import io
 import sys
 
 import pytest
-
 from wsfast.terminal import Progress, print_table
 
 

@@ -8,16 +8,16 @@ import random
 from typing import Any
 
 import pytest
-from guard import GuardedPages
 from hypothesis import given
 from hypothesis import strategies as st
+from wsfast import exceptions
+
+from guard import GuardedPages
 from implementations import Implementation
 from lengths import ALIGNMENTS, AROUND_POWERS
 from oracle import rfc_mask
 from sequences import FOURS, THREES
 from texts import TEXTS
-
-from wsfast import exceptions
 
 KEY = bytes.fromhex("c13a80f7")
 KEYS = [None, KEY, bytes(4), b"\x80\x80\x80\x80"]
@@ -255,7 +255,10 @@ def test_any_contiguous_buffer_is_a_payload(implementation: Implementation) -> N
         ((b"\xff", b""), exceptions.wrong_key_length(0)),
         ((b"a", "abcd"), exceptions.not_bytes_like("masking_key", "")),
         ((b"a", 0), exceptions.not_bytes_like("masking_key", 0)),
-        ((b"a", memoryview(bytes(8))[::2]), exceptions.not_contiguous("masking_key", memoryview(b""))),
+        (
+            (b"a", memoryview(bytes(8))[::2]),
+            exceptions.not_contiguous("masking_key", memoryview(b"")),
+        ),
     ],
 )
 def test_wrong_arguments_are_refused(

@@ -6,16 +6,15 @@ import itertools
 from typing import Any
 
 import pytest
-from guard import GuardedPages
 from hypothesis import given
 from hypothesis import strategies as st
+from wsfast import exceptions
+
+from guard import GuardedPages
 from implementations import Implementation
 from lengths import SHORT
 from oracle import signature, utf8_error
 from sequences import FOURS, THREES
-
-from wsfast import exceptions
-
 
 
 def _expected(data: bytes) -> tuple[Any, ...] | None:
@@ -74,7 +73,9 @@ def test_border_sequences_at_every_cut(implementation: Implementation) -> None:
         expected = _expected(octets)
         for cut in range(len(octets) + 1):
             assert _validate(implementation, [octets[:cut], octets[cut:]]) == expected
-        assert _validate(implementation, [octets[i : i + 1] for i in range(len(octets))]) == expected
+        assert (
+            _validate(implementation, [octets[i : i + 1] for i in range(len(octets))]) == expected
+        )
 
 
 @pytest.mark.slow
@@ -100,7 +101,9 @@ def test_sequences_across_edges_at_every_cut(implementation: Implementation, sta
 
 @given(
     st.lists(
-        st.one_of(st.binary(max_size=5), st.text(max_size=30).map(lambda t: t.encode("utf-8", "ignore")))
+        st.one_of(
+            st.binary(max_size=5), st.text(max_size=30).map(lambda t: t.encode("utf-8", "ignore"))
+        )
     ),
     st.lists(st.integers(0, 150), max_size=6),
 )

@@ -1,20 +1,8 @@
-#include "scalar.h"
+#define WSF_SIMD
+
+#include "length.h"
 #include "pieces.h"
-
-static size_t length_latin1(const uint8_t *src, size_t len) {
-    size_t octets = len;
-    for (size_t i = 0; i < len; i++)
-        octets += src[i] >> 7;
-    return octets;
-}
-
-static size_t length_ucs2(const uint16_t *src, size_t len) {
-    return wsf_length_scalar(src, 2, 0, len);
-}
-
-static size_t length_ucs4(const uint32_t *src, size_t len) {
-    return wsf_length_scalar(src, 4, 0, len);
-}
+#include "scalar.h"
 
 WSF_INLINE size_t encode(uint8_t *dst, size_t room, const void *src, size_t width, size_t len) {
     size_t at = 0, written = 0;

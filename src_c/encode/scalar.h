@@ -64,16 +64,4 @@ WSF_INLINE void wsf_encode_scalar_run(uint8_t *dst, size_t room, const void *src
     *written = n;
 }
 
-/* Octets that src[at] up to src[end] take, or SIZE_MAX. */
-WSF_INLINE size_t wsf_length_scalar(const void *src, size_t width, size_t at, size_t end) {
-    size_t octets = 0;
-    for (; at < end; at++) {
-        size_t more = wsf_encoded_length(wsf_get(src, width, at));
-        if (more == 0)
-            return SIZE_MAX;
-        octets += more;
-    }
-    return octets;
-}
-
 #endif

@@ -37,6 +37,11 @@ unit() {
     echo "passed: unit tests, $compiler $*"
 }
 
+sanitized() {
+    # shellcheck disable=SC2086
+    unit "${CC:-cc}" '' $sanitize
+}
+
 fuzz() {
     clang=${CLANG:-$(command -v clang-14 || command -v clang)}
     for name in fuzz_header fuzz_mask fuzz_utf8 fuzz_text; do
@@ -50,8 +55,7 @@ fuzz() {
 }
 
 case ${1-} in
-    # shellcheck disable=SC2086
-    '') unit "${CC:-cc}" '' $sanitize ;;
+    '') sanitized ;;
     fuzz) fuzz "${2:-30}" ;;
     aarch64) unit aarch64-linux-gnu-gcc qemu-aarch64-static -static ;;
     s390x) unit s390x-linux-gnu-gcc qemu-s390x-static -static ;;

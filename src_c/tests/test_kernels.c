@@ -279,34 +279,59 @@ static void set_item(void *items, size_t width, size_t at, uint32_t code_point) 
         ((uint32_t *)items)[at] = code_point;
 }
 
+/* Encodes `count` of points[], of which plain[] is the UTF-8. */
+static void encode_once(const wsf_encode_functions *encode, size_t width, size_t count, size_t len,
+                        const char *isa) {
+    uint8_t *items = guarded_at(&wide, random32() & 1, count * width);
+    for (size_t i = 0; i < count; i++)
+        set_item(items, width, i, points[i]);
+    size_t got = length_of(encode, width, items, count);
+    CHECK(got == len, "%s: %zu octets, not %zu", isa, got, len);
+
+    uint32_t key = random_key();
+    uint8_t *dst = guarded_at(&target, random32() & 1, len);
+    encode_from(encode, width, dst, len, items, count, key);
+    oracle_mask(expected, plain, len, key);
+    CHECK(memcmp(dst, expected, len) == 0, "%s: %zu code points of %zu octets", isa, count, width);
+
+    if (width > 1 && count > 0) {
+        static const uint32_t wrong[] = {0xD800,   0xDBFF,     0xDC00,    0xDFFF,
+                                         0x110000, 0x80000041, 0xFFFFFFFF};
+        set_item(items, width, random_below((uint32_t)count),
+                 wrong[random_below(width == 2 ? 4 : 7)]);
+        CHECK(length_of(encode, width, items, count) == SIZE_MAX, "%s", isa);
+    }
+}
+
 static void test_encode(const char *isa, const wsf_encode_functions *encode) {
     for (int round = 0; round < 12000; round++) {
         size_t width = (size_t)1 << random_below(3);
         size_t count = random_below(round % 40 == 0 ? 6000 : 150);
         random_text(points, count, width == 1 ? 1 : width == 2 ? 2 : 3);
-        size_t len = encode_text(plain, points, count);
-        uint8_t *items = guarded_at(&wide, round & 1, count * width);
-        for (size_t i = 0; i < count; i++)
-            set_item(items, width, i, points[i]);
-        size_t got = length_of(encode, width, items, count);
-        CHECK(got == len, "%s: %zu octets, not %zu", isa, got, len);
-
-        uint32_t key = random_key();
-        uint8_t *dst = guarded_at(&target, random32() & 1, len);
-        encode_from(encode, width, dst, len, items, count, key);
-        oracle_mask(expected, plain, len, key);
-        CHECK(memcmp(dst, expected, len) == 0, "%s: %zu code points of %zu octets", isa, count,
-              width);
-
-        if (width > 1 && count > 0) {
-            static const uint32_t wrong[] = {0xD800,   0xDBFF,     0xDC00,    0xDFFF,
-                                             0x110000, 0x80000041, 0xFFFFFFFF};
-            set_item(items, width, random_below((uint32_t)count),
-                     wrong[random_below(width == 2 ? 4 : 7)]);
-            CHECK(length_of(encode, width, items, count) == SIZE_MAX, "%s", isa);
-        }
+        encode_once(encode, width, count, encode_text(plain, points, count), isa);
     }
     passed("encode", isa);
+}
+
+/* Texts of one kind of character but for the last: what fills registers and rows to the brim. */
+static void test_uniform(const char *isa, const wsf_text_functions *text,
+                         const wsf_encode_functions *encode) {
+    static const uint32_t kinds[] = {'a', 0xE4, 0x416, 0x4E2D, 0x1F600};
+    for (size_t kind = 0; kind < 5; kind++)
+        for (size_t last = 0; last < 5; last++)
+            for (size_t count = 1; count < 150; count++) {
+                size_t higher = kind > last ? kind : last;
+                for (size_t i = 0; i < count; i++)
+                    points[i] = kinds[i + 1 < count ? kind : last];
+                size_t len = encode_text(plain, points, count);
+                for (size_t width = higher < 2 ? 1 : higher < 4 ? 2 : 4; width <= 4; width *= 2) {
+                    if (text != NULL)
+                        transcode_once(text, width, count, count, len, isa);
+                    if (encode != NULL)
+                        encode_once(encode, width, count, len, isa);
+                }
+            }
+    passed(text != NULL ? "text: uniform" : "encode: uniform", isa);
 }
 
 static const char *only;
@@ -339,9 +364,12 @@ int main(int count, char **arguments) {
         if (is_wanted(row)) {
             test_scan(row->isa, row->functions);
             test_transcode(row->isa, row->functions);
+            test_uniform(row->isa, row->functions, NULL);
         }
     for (row = wsf_encode_kernels; row->isa != NULL; row++)
-        if (is_wanted(row))
+        if (is_wanted(row)) {
             test_encode(row->isa, row->functions);
+            test_uniform(row->isa, NULL, row->functions);
+        }
     return 0;
 }

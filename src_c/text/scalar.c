@@ -48,16 +48,7 @@ static wsf_text scan(uint8_t *dst, const uint8_t *src, size_t len, uint32_t key)
 
 WSF_INLINE size_t transcode(void *dst, size_t width, size_t room, const uint8_t *src, size_t len) {
     size_t at = 0, written = 0;
-    while (at < len && written < room) {
-        size_t before = at;
-        while (len - at >= 8 && room - written >= 8 && (wsf_load64(src + at) & WSF_NOT_ASCII) == 0)
-            for (int n = 0; n < 8; n++)
-                wsf_put(dst, width, written++, src[at++]);
-        size_t end = len - at > 16 ? at + 16 : len;
-        wsf_transcode_scalar(dst, width, room, src, len, end, &at, &written);
-        if (at == before) /* cut within the last character */
-            break;
-    }
+    wsf_transcode_scalar(dst, width, room, src, len, len, &at, &written);
     return written;
 }
 

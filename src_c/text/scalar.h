@@ -35,6 +35,15 @@ WSF_INLINE void wsf_transcode_scalar(void *dst, size_t width, size_t room, const
                                      size_t len, size_t end, size_t *at, size_t *written) {
     size_t i = *at, n = *written;
     while (i < end && n < room) {
+        if (end - i >= 8 && room - n >= 8 && (wsf_load64(src + i) & WSF_NOT_ASCII) == 0) {
+            uint8_t octets[8]; /* dst may not change these, for all the compiler knows */
+            memcpy(octets, src + i, 8);
+            for (size_t k = 0; k < 8; k++)
+                wsf_put(dst, width, n + k, octets[k]);
+            i += 8;
+            n += 8;
+            continue;
+        }
         size_t octets = wsf_utf8_promised(src[i]);
         if (octets > len - i)
             break;

@@ -112,12 +112,15 @@ WSF_SIMD WSF_INLINE size_t transcode(void *dst, size_t width, size_t room, const
     /* Three octets have to stand before a register, and one after it. */
     wsf_transcode_scalar(dst, width, room, src, len, wsf_shorter(len, 3), &i, &written);
     while (len - i > WSF_WIDTH && i >= 3) {
-        uint8_t *to = (uint8_t *)dst + written * width;
         wsf_v octets = v_load(src + i);
         if (v_is_ascii(octets) && room - written >= WSF_WIDTH) {
-            put_ascii(to, width, octets);
+            put_ascii((uint8_t *)dst + written * width, width, octets);
             i += WSF_WIDTH;
             written += WSF_WIDTH;
+            while (len - i > BLOCK * WSF_WIDTH && room - written >= BLOCK * WSF_WIDTH &&
+                   block_is_ascii(src + i))
+                for (size_t r = 0; r < BLOCK; r++, i += WSF_WIDTH, written += WSF_WIDTH)
+                    put_ascii((uint8_t *)dst + written * width, width, v_load(src + i));
             continue;
         }
         /* A character ends where no continuation follows. */
@@ -125,7 +128,7 @@ WSF_SIMD WSF_INLINE size_t transcode(void *dst, size_t width, size_t room, const
         if (room - written < WSF_WIDTH && room - written < wsf_popcount(ends & first_rows) + 8)
             break;
         code_points points = put_together(src + i, width);
-        put(to, width, points.a, points.b, points.c, ends);
+        put((uint8_t *)dst + written * width, width, points.a, points.b, points.c, ends);
         i += WSF_WIDTH;
         written += wsf_popcount(ends);
     }

@@ -22,7 +22,6 @@ from ..exceptions import (
 from ..protocol import (
     CONTROL_BIT,
     MASKING_KEY_LENGTH,
-    MAX_HEADER_LENGTH,
     RECEIVE_BUFFER_LENGTH,
     CloseCode,
     is_close_code_on_the_wire,
@@ -205,67 +204,40 @@ class Decoder(Generic[Item]):
     # From octets to payloads.
 
     def _take(self, data: bytes, completed: list[Item]) -> None:
+        if self._carried:
+            data = self._carried + data
+            self._carried = b""
         size = len(data)
-        position = 0
-        if self._left:
-            position = self._take_payload(data, 0, completed)
-        elif self._carried and data:
-            position = self._take_carried(data, completed)
-
-        # Short frames, whole in this read, are taken here; others by _take_frame().
+        position = self._take_payload(data, 0, completed) if self._left else 0
         rules = self._rules
         mask_bit = rules.mask_bit
         header_length = 2 + MASKING_KEY_LENGTH if mask_bit else 2
-        while position + 1 < size:
-            first = data[position]
-            length = data[position + 1] - mask_bit
+        while position < size and not self._closed:
             start = position + header_length
-            stop = start + length
-            if stop <= size and 0 <= length <= rules.short and rules.accepted[first]:
-                payload = data[start:stop]
-                if mask_bit:
-                    payload = masked(payload, data[start - MASKING_KEY_LENGTH : start])
-                position = stop
-                self._whole(first, payload, completed)
-                if self._closed:
-                    return
+            if (
+                start <= size
+                and 0 <= (length := data[position + 1] - mask_bit) <= rules.short
+                and rules.accepted[data[position]]
+            ):
+                first = data[position]
             else:
-                position = self._take_frame(data, position, completed)
-        if position < size:
-            self._take_frame(data, position, completed)
+                header = rules.read(data, position)
+                if header is None:
+                    self._carried = data[position:]
+                    return
+                first, length, start = header
+            position = start + length
+            if position <= size:
+                payload = data[start:position]
+                if mask_bit:
+                    payload = masked(payload, data[start - 4 : start])
+                self._whole(first, payload, completed)
+            else:
+                key = data[start - 4 : start] if mask_bit else b""
+                self._begin_payload(first, length, key)
+                self._take_payload(data, start, completed)
 
-    def _take_frame(self, data: bytes, position: int, completed: list[Item]) -> int:
-        """Take what there is of the frame at `position`; return where the next one begins."""
-        header = self._rules.read(data, position)
-        if header is None:
-            self._carried = data[position:]
-            return len(data)
-        first, length, start = header
-        key = data[start - MASKING_KEY_LENGTH : start] if self._rules.mask_bit else b""
-        return self._take_headed(first, length, key, data, start, completed)
-
-    def _take_carried(self, data: bytes, completed: list[Item]) -> int:
-        """The same for a frame whose header began in an earlier read."""
-        carried = len(self._carried)
-        header_data = self._carried + data[: MAX_HEADER_LENGTH - carried]
-        header = self._rules.read(header_data, 0)
-        if header is None:
-            self._carried = header_data
-            return len(data)
-        self._carried = b""
-        first, length, start = header
-        key = header_data[start - MASKING_KEY_LENGTH : start] if self._rules.mask_bit else b""
-        return self._take_headed(first, length, key, data, start - carried, completed)
-
-    def _take_headed(
-        self, first: int, length: int, key: bytes, data: bytes, start: int, completed: list[Item]
-    ) -> int:
-        """Take what there is at `start` of a payload whose header has been read."""
-        stop = start + length
-        if stop <= len(data):
-            payload = data[start:stop]
-            self._whole(first, masked(payload, key) if key else payload, completed)
-            return len(data) if self._closed else stop
+    def _begin_payload(self, first: int, length: int, key: bytes) -> None:
         self._first = first
         self._length = self._left = length
         self._key = key
@@ -273,10 +245,9 @@ class Decoder(Generic[Item]):
             self._collected = io.BytesIO()
         else:
             self._begin(first, length)
-        return self._take_payload(data, start, completed)
 
     def _take_payload(self, data: bytes, start: int, completed: list[Item]) -> int:
-        """Take what there is at `start` of a payload that isn't whole."""
+        """Take what there is at `start` of a payload that isn't whole; return where it ends."""
         piece = data[start : start + self._left]
         if not piece:
             return start
@@ -293,7 +264,7 @@ class Decoder(Generic[Item]):
             if self._key:
                 piece = masked(piece, rotated(self._key, offset))
             self._piece(first, piece, not self._left, completed)
-        return len(data) if self._closed else start + len(piece)
+        return start + len(piece)
 
 
 def read_close(payload: bytes) -> Close:

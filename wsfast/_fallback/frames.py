@@ -18,6 +18,7 @@ from ..protocol import (
     CONTROL_BIT,
     DEFAULT_MAX_PAYLOAD_LENGTH,
     FIN,
+    LENGTH_IS_16_BIT,
     MASK_BIT,
     MAX_CONTROL_PAYLOAD_LENGTH,
     OPCODE_BITS,
@@ -29,26 +30,33 @@ from ..protocol import (
 )
 from .arguments import integer, is_server, key_octets, limit, octets
 from .decoder import Decoder, Item, read_close
-from .header import CLOSE, OPCODES, WHOLE_MESSAGES, Rules, write_header
+from .header import CLOSE, OPCODES, WHOLE_MESSAGES, Rules, header, pack_7_bit
 from .mask import masked
 from .mask import masking_key as new_masking_key
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
+_new = object.__new__
+
 # Octets of a payload that repr() shows.
 _SHOWN = 32
 
 
-def _first_octet(
-    opcode: SupportsIndex, fin: object, rsv1: object, rsv2: object, rsv3: object
-) -> int:
+# First octets by opcode, FIN set.
+_FINAL = {opcode: FIN | number for number, opcode in OPCODES.items()}
+
+
+def _final(opcode: SupportsIndex) -> int:
     number = integer("opcode", opcode)
     if number not in OPCODES:
         raise cannot_send_opcode(number)
+    return FIN | number
+
+
+def _with_flags(first: int, fin: object, rsv1: object, rsv2: object, rsv3: object) -> int:
     return (
-        number
-        | (FIN if fin else 0)
+        (first if fin else first & ~FIN)
         | (RSV1 if rsv1 else 0)
         | (RSV2 if rsv2 else 0)
         | (RSV3 if rsv3 else 0)
@@ -85,7 +93,13 @@ class Frame:
         rsv2: bool = False,
         rsv3: bool = False,
     ) -> Frame:
-        return _frame(_first_octet(opcode, fin, rsv1, rsv2, rsv3), _payload_octets(payload))
+        first = _FINAL[opcode] if type(opcode) is Opcode else _final(opcode)
+        if rsv1 or rsv2 or rsv3 or not fin:
+            first = _with_flags(first, fin, rsv1, rsv2, rsv3)
+        frame = _new(Frame)
+        frame._first = first
+        frame._payload = payload if type(payload) is bytes else _payload_octets(payload)
+        return frame
 
     @property
     def opcode(self) -> Opcode:
@@ -143,16 +157,6 @@ class Frame:
         return restore, ("frames", "Frame", values)
 
 
-_new = object.__new__
-
-
-def _frame(first: int, payload: bytes) -> Frame:
-    frame = _new(Frame)
-    frame._first = first
-    frame._payload = payload
-    return frame
-
-
 def encode_frame(
     opcode: SupportsIndex,
     payload: Buffer | str,
@@ -171,43 +175,55 @@ def encode_frame(
     A reserved opcode, and a control frame that is fragmented or has more than 125 octets of
     payload, are a LocalProtocolError. RFC 6455 sections 5.2 to 5.5.
     """
-    first = _first_octet(opcode, fin, rsv1, rsv2, rsv3)
-    payload = _payload_octets(payload)
-    _check_sendable(first, payload)
-    if masking_key is None:
-        return _encode(first, payload, new_masking_key() if mask else b"")
-    if not mask:
-        raise key_without_mask()
-    return _encode(first, payload, key_octets(masking_key))
+    first = _FINAL[opcode] if type(opcode) is Opcode else _final(opcode)
+    if rsv1 or rsv2 or rsv3 or not fin:
+        first = _with_flags(first, fin, rsv1, rsv2, rsv3)
+    if type(payload) is not bytes:
+        payload = _payload_octets(payload)
+    if first & CONTROL_BIT:
+        _check_control_frame(first, payload)
+    if masking_key is not None:
+        if not mask:
+            raise key_without_mask()
+        return _masked_frame(first, payload, key_octets(masking_key))
+    if mask:
+        return _masked_frame(first, payload, new_masking_key())
+    length = len(payload)
+    if length < LENGTH_IS_16_BIT:
+        return pack_7_bit(first, length) + payload
+    return header(first, length, 0) + payload
 
 
 def encode_frames(frames: Iterable[Frame], *, mask: bool) -> bytes:
     """Write frames one after the other, as `encode_frame` writes each of them."""
-    masked_too = bool(mask)
+    mask = bool(mask)
     encoded = []
     for frame in tuple(frames):
         if type(frame) is not Frame:
             raise not_a_frame(frame)
-        _check_sendable(frame._first, frame._payload)
-        key = new_masking_key() if masked_too else b""
-        encoded.append(_encode(frame._first, frame._payload, key))
+        first = frame._first
+        payload = frame._payload
+        if first & CONTROL_BIT:
+            _check_control_frame(first, payload)
+        if mask:
+            encoded.append(_masked_frame(first, payload, new_masking_key()))
+        else:
+            encoded += header(first, len(payload), 0), payload
     return b"".join(encoded)
 
 
-def _check_sendable(first: int, payload: bytes) -> None:
-    if first & CONTROL_BIT:
-        if not first & FIN:
-            raise cannot_fragment_control_frame(first & OPCODE_BITS)
-        if len(payload) > MAX_CONTROL_PAYLOAD_LENGTH:
-            raise cannot_send_long_control_frame(first & OPCODE_BITS, len(payload))
+def _check_control_frame(first: int, payload: bytes) -> None:
+    if not first & FIN:
+        raise cannot_fragment_control_frame(first & OPCODE_BITS)
+    if len(payload) > MAX_CONTROL_PAYLOAD_LENGTH:
+        raise cannot_send_long_control_frame(first & OPCODE_BITS, len(payload))
 
 
-def _encode(first: int, payload: bytes, key: bytes) -> bytes:
-    if key:
-        return masked(payload, key, write_header(first, len(payload), MASK_BIT) + key)
-    return write_header(first, len(payload), 0) + payload
+def _masked_frame(first: int, payload: bytes, key: bytes) -> bytes:
+    return masked(payload, key, header(first, len(payload), MASK_BIT) + key)
 
 
+@final
 class FrameDecoder(Decoder[Item]):
     """Octets off the wire to frames.
 
@@ -270,22 +286,24 @@ class FrameDecoder(Decoder[Item]):
             self._length = len(payload)
             self._piece(first, payload, True, completed)
         else:
-            completed.append(_frame(first, payload))
+            frame = _new(Frame)
+            frame._first = first
+            frame._payload = payload
+            completed.append(frame)
 
     def _begin(self, first: int, length: int) -> None:
         self._rules.count(first, length)
 
     def _piece(self, first: int, piece: bytes, last: bool, completed: list[Any]) -> None:
-        frame = _frame(first, piece)
         offset = self._length - self._left - len(piece)
         completed.append(
             FramePart(
                 self._number,
-                frame.opcode,
-                frame.fin,
-                frame.rsv1,
-                frame.rsv2,
-                frame.rsv3,
+                OPCODES[first & OPCODE_BITS],
+                first & FIN != 0,
+                first & RSV1 != 0,
+                first & RSV2 != 0,
+                first & RSV3 != 0,
                 self._length,
                 offset,
                 piece,

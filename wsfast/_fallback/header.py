@@ -37,6 +37,7 @@ from ..protocol import (
     RSV_BITS,
     Opcode,
 )
+from .mask import from_bytes
 
 # Every opcode that isn't reserved, by its number.
 OPCODES: dict[int, Opcode] = {opcode.value: opcode for opcode in Opcode}
@@ -47,15 +48,15 @@ WHOLE_BINARY = FIN | Opcode.BINARY.value
 WHOLE_MESSAGES = (WHOLE_TEXT, WHOLE_BINARY)
 CLOSE = FIN | Opcode.CLOSE.value
 
-_pack_7_bit = struct.Struct("!BB").pack
+pack_7_bit = struct.Struct("!BB").pack
 _pack_16_bit = struct.Struct("!BBH").pack
 _pack_64_bit = struct.Struct("!BBQ").pack
 
 
-def write_header(first: int, length: int, mask_bit: int) -> bytes:
+def header(first: int, length: int, mask_bit: int) -> bytes:
     """A header without its masking key; `mask_bit` is `MASK_BIT` or 0."""
     if length < LENGTH_IS_16_BIT:
-        return _pack_7_bit(first, mask_bit | length)
+        return pack_7_bit(first, mask_bit | length)
     if length < 2**16:
         return _pack_16_bit(first, mask_bit | LENGTH_IS_16_BIT, length)
     return _pack_64_bit(first, mask_bit | LENGTH_IS_64_BIT, length)
@@ -127,29 +128,37 @@ class Rules:
         """The header at `position`: its first octet, the payload's length and where that begins,
         right after the masking key if there is one. None if there is only part of the header.
         """
+        size = len(data)
         first = data[position]
         if not self.accepted[first]:
             raise self._error(first)
-        if position + 1 == len(data):
+        if position + 2 > size:
             return None
         second = data[position + 1]
         if second & MASK_BIT != self.mask_bit:
             raise unmasked_frame() if self.mask_bit else masked_frame()
+        start = position + 2
         length = second & LENGTH_BITS
         control = first & CONTROL_BIT
-        if control and length > MAX_CONTROL_PAYLOAD_LENGTH:
-            raise long_control_frame(first & OPCODE_BITS)
-        start = position + 2
         if length >= LENGTH_IS_16_BIT:
-            size, fewest = (2, LENGTH_IS_16_BIT) if length == LENGTH_IS_16_BIT else (8, 2**16)
-            start += size
-            if start > len(data):
-                return None
-            length = int.from_bytes(data[start - size : start], "big")
-            if length > MAX_PAYLOAD_LENGTH:
-                raise length_with_top_bit(length)
-            if length < fewest:
-                raise length_not_minimal(length, 8 * size)
+            if control:
+                raise long_control_frame(first & OPCODE_BITS)
+            if length == LENGTH_IS_16_BIT:
+                start += 2
+                if start > size:
+                    return None
+                length = data[start - 2] << 8 | data[start - 1]
+                if length < LENGTH_IS_16_BIT:
+                    raise length_not_minimal(length, 16)
+            else:
+                start += 8
+                if start > size:
+                    return None
+                length = from_bytes(data[start - 8 : start], "big")
+                if length > MAX_PAYLOAD_LENGTH:
+                    raise length_with_top_bit(length)
+                if length < 2**16:
+                    raise length_not_minimal(length, 64)
         if length > self.max_payload:
             raise payload_too_long(length, int(self.max_payload))
         if length > self.max_data and not control and not first & RSV1:
@@ -157,7 +166,7 @@ class Rules:
             raise message_too_long(limit - int(self.max_data) + length, limit)
         if self.mask_bit:
             start += MASKING_KEY_LENGTH
-            if start > len(data):
+            if start > size:
                 return None
         return first, length, start
 

@@ -31,7 +31,7 @@ def _tables() -> list[bytes]:
     return [(identity ^ number * ones).to_bytes(256, "big") for number in range(256)]
 
 
-def masked(payload: bytes | bytearray | memoryview, key: bytes, head: bytes = b"") -> bytes:
+def masked(payload: bytes | bytearray, key: bytes, head: bytes = b"") -> bytes:
     """`head` as it is, then `payload` masked; `key` is four octets long."""
     length = len(payload)
     if not length:
@@ -60,6 +60,14 @@ def rotated(key: bytes, offset: int) -> bytes:
     return key[shift:] + key[:shift] if shift else key
 
 
+def _key_at(masking_key: Buffer, offset: SupportsIndex) -> bytes:
+    if type(masking_key) is not bytes or len(masking_key) != MASKING_KEY_LENGTH:
+        masking_key = key_octets(masking_key)
+    if type(offset) is int and offset == 0:
+        return masking_key
+    return rotated(masking_key, natural("offset", offset))
+
+
 def apply_mask(payload: Buffer, masking_key: Buffer, offset: SupportsIndex = 0) -> bytes:
     """Mask or unmask a payload: octet i is XORed with octet `(offset + i) % 4` of the key.
 
@@ -69,11 +77,7 @@ def apply_mask(payload: Buffer, masking_key: Buffer, offset: SupportsIndex = 0) 
     """
     if type(payload) is not bytes:
         payload = octets("payload", payload)
-    if type(masking_key) is not bytes or len(masking_key) != MASKING_KEY_LENGTH:
-        masking_key = key_octets(masking_key)
-    if type(offset) is not int or offset != 0:
-        masking_key = rotated(masking_key, natural("offset", offset))
-    return masked(payload, masking_key)
+    return masked(payload, _key_at(masking_key, offset))
 
 
 def apply_mask_inplace(buffer: Buffer, masking_key: Buffer, offset: SupportsIndex = 0) -> None:
@@ -82,7 +86,7 @@ def apply_mask_inplace(buffer: Buffer, masking_key: Buffer, offset: SupportsInde
     As `apply_mask` otherwise; a read-only `buffer` is a TypeError. RFC 6455 section 5.3.
     """
     if type(buffer) is bytearray:
-        key = rotated(key_octets(masking_key), natural("offset", offset))
+        key = _key_at(masking_key, offset)
         if len(buffer) > LONGEST_INTEGER:
             _translate(buffer, key)
         else:
@@ -91,7 +95,7 @@ def apply_mask_inplace(buffer: Buffer, masking_key: Buffer, offset: SupportsInde
     with view_of("buffer", buffer) as view:
         if view.readonly:
             raise not_writable("buffer", buffer)
-        key = rotated(key_octets(masking_key), natural("offset", offset))
+        key = _key_at(masking_key, offset)
         # readinto() takes buffers of any item and any number of dimensions.
         io.BytesIO(masked(view.tobytes(), key)).readinto(view)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from math import inf
-from typing import Any, Literal, SupportsIndex, overload
+from typing import Any, Literal, SupportsIndex, final, overload
 
 from ..events import Inflater, MessagePart
 from ..exceptions import (
@@ -24,13 +24,14 @@ from ..protocol import (
 )
 from .arguments import is_server, limit, octets
 from .decoder import Decoder, Item, read_close
-from .header import OPCODES, WHOLE_BINARY, WHOLE_TEXT, Rules
+from .header import CLOSE, OPCODES, WHOLE_BINARY, WHOLE_TEXT, Rules
 from .utf8 import decode_piece, text_error, validate_piece
 
 _BINARY = Opcode.BINARY
 _TEXT = Opcode.TEXT
 
 
+@final
 class MessageDecoder(Decoder[Item]):
     """Octets off the wire to whole messages and control frames, in the order of their ends.
 
@@ -56,9 +57,10 @@ class MessageDecoder(Decoder[Item]):
         "_inflater",
         "_opcode",
         "_partial",
+        "_plain_binary",
+        "_plain_text",
         "_taken",
         "_text_is_str",
-        "_whole_text",
     )
     __module__ = "wsfast.messages"
 
@@ -110,8 +112,9 @@ class MessageDecoder(Decoder[Item]):
         self._text_is_str = text == "str"
         self._inflater = inflater
         self._partial = bool(partial)
-        # A whole frame's payload can be handed out as it is.
-        self._whole_text = self._text_is_str and not self._partial
+        # First octets of frames whose payload is handed out as it is.
+        self._plain_text = -1 if self._partial else WHOLE_TEXT
+        self._plain_binary = -1 if self._partial else WHOLE_BINARY
         # The message that isn't whole: octets taken (for a compressed one, inflated), those of
         # them that begin a character, and what is to be handed out in the end.
         self._opcode = _BINARY
@@ -121,17 +124,18 @@ class MessageDecoder(Decoder[Item]):
         self._assembled: io.StringIO | io.BytesIO | None = None
 
     def _whole(self, first: int, payload: bytes, completed: list[Any]) -> None:
-        if first == WHOLE_TEXT and self._whole_text:
+        if first == self._plain_text:
             try:
-                completed.append((_TEXT, payload.decode()))
+                text = payload.decode()
             except UnicodeDecodeError as error:
                 raise text_error(error, 0) from None
-        elif first == WHOLE_BINARY and not self._partial:
+            completed.append((_TEXT, text if self._text_is_str else payload))
+        elif first == self._plain_binary:
             completed.append((_BINARY, payload))
         elif first & CONTROL_BIT:
             opcode = OPCODES[first & OPCODE_BITS]
             data: Any = payload
-            if opcode is Opcode.CLOSE:
+            if first == CLOSE:
                 data = read_close(payload)
                 self._closed = True
             completed.append(
@@ -156,37 +160,39 @@ class MessageDecoder(Decoder[Item]):
         if self._compressed:
             piece = self._inflate(piece, ended)
         data: Any = piece
-        offset, error = self._taken, None
+        offset = self._taken
         if self._opcode is _TEXT:
-            data, offset, error = self._read_text(piece, ended)
+            data, offset = self._read_text(piece, ended, completed)
         self._taken += len(piece)
         if self._partial:
-            ended = ended and error is None
-            if data or ended:
-                completed.append(MessagePart(self._opcode, offset, data, ended))
-        if error is not None:
-            raise error
-        if not self._partial:
+            self._hand_out(data, offset, ended, completed)
+        else:
             self._assemble(data, ended, completed)
 
-    def _read_text(
-        self, piece: bytes, ended: bool
-    ) -> tuple[str | bytes, int, RemoteProtocolError | None]:
-        """What to hand out of a text's next piece, where that begins, and the error after it."""
-        data: str | bytes
+    def _read_text(self, piece: bytes, ended: bool, completed: list[Any]) -> tuple[Any, int]:
+        """What to hand out of a text's next piece, and where that begins."""
         text = self._begun + piece
-        offset = self._taken
-        start = offset - len(self._begun)
-        if self._text_is_str:
-            data, whole, error = decode_piece(text, ended, start)
-            offset = start
-        else:
-            data = piece
-            whole, error = validate_piece(text, ended, start)
-            if error is not None and error.position is not None:
-                data = piece[: error.position - offset]
-        self._begun = text[whole:]
-        return data, offset, error
+        start = self._taken - len(self._begun)
+        try:
+            if self._text_is_str:
+                characters, whole = decode_piece(text, ended)
+                self._begun = text[whole:]
+                return characters, start
+            whole = validate_piece(text, ended, start)
+            self._begun = text[whole:]
+            return piece, self._taken
+        except UnicodeDecodeError as error:
+            # What came before the octet at fault counts, whichever way the stream was cut.
+            self._hand_out(text[: error.start].decode(), start, False, completed)
+            raise text_error(error, start) from None
+        except RemoteProtocolError as error:
+            sound = piece[: (error.position or 0) - self._taken]
+            self._hand_out(sound, self._taken, False, completed)
+            raise
+
+    def _hand_out(self, data: Any, offset: int, ended: bool, completed: list[Any]) -> None:
+        if self._partial and (data or ended):
+            completed.append(MessagePart(self._opcode, offset, data, ended))
 
     def _assemble(self, data: Any, ended: bool, completed: list[Any]) -> None:
         if self._assembled is None:
@@ -204,11 +210,12 @@ class MessageDecoder(Decoder[Item]):
         limit = self._rules.max_message
         room = None if limit == inf else int(limit) - self._taken
         try:
-            data = octets("inflated data", self._inflater.inflate(piece, ended, room))
+            inflated = self._inflater.inflate(piece, ended, room)
         except ProtocolError:
             raise
         except Exception as error:
             raise inflate_failed(error) from error
+        data = octets("inflated data", inflated)
         if room is not None and len(data) > room:
             raise message_too_long(self._taken + len(data), int(limit))
         return data

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from codecs import utf_8_decode
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, final
 
 from ..exceptions import ProtocolError, RemoteProtocolError, invalid_utf8, truncated_utf8
 from .arguments import key_octets, octets
@@ -27,39 +27,29 @@ def text_error(error: UnicodeDecodeError, position: int) -> RemoteProtocolError:
     return invalid_utf8(position + fault, text[fault])
 
 
-def decode_piece(
-    text: bytes, last: bool, position: int
-) -> tuple[str, int, RemoteProtocolError | None]:
-    """The whole characters that `text` begins with, how many octets they take, and the error in
-    what follows them, if it is one: else it begins another character.
-
-    `last`: nothing may follow. `position` is where in the text this piece of it begins.
-    """
-    try:
-        characters, whole = utf_8_decode(text, "strict", last)
-    except UnicodeDecodeError as error:
-        whole = error.start
-        return text[:whole].decode(), whole, text_error(error, position)
+def decode_piece(text: bytes, last: bool) -> tuple[str, int]:
+    """The whole characters that a piece of text begins with, and how many octets they take; what
+    follows them begins another one. `last`: nothing may follow."""
+    characters, whole = utf_8_decode(text, "strict", last)
     # CPython waits for the third octet of a surrogate.
-    if text[whole : whole + 1] == b"\xed" and text[whole + 1 : whole + 2] > b"\x9f":
-        return characters, whole, invalid_utf8(position + whole + 1, text[whole + 1])
-    return characters, whole, None
+    if whole < len(text) and text[whole] == 0xED and text[whole + 1 :] > b"\x9f":
+        raise UnicodeDecodeError("utf-8", text, whole, whole + 1, "invalid continuation byte")
+    return characters, whole
 
 
-def validate_piece(
-    text: bytes, last: bool, position: int
-) -> tuple[int, RemoteProtocolError | None]:
-    """As `decode_piece`, without the characters."""
+def validate_piece(text: bytes, last: bool, position: int) -> int:
+    """As `decode_piece`, without the characters; raises the protocol's error, `position` being
+    where this piece of the text begins."""
     if text.isascii():
-        return len(text), None
+        return len(text)
     whole = 0
-    while True:
-        step = text[whole : whole + _STEP]
-        ended = whole + _STEP >= len(text)
-        _, more, error = decode_piece(step, last and ended, position + whole)
-        whole += more
-        if ended or error is not None:
-            return whole, error
+    try:
+        while whole + _STEP < len(text):
+            step = text[whole : whole + _STEP]
+            whole += utf_8_decode(step, "strict", False)[1]
+        return whole + decode_piece(text[whole:] if whole else text, last)[1]
+    except UnicodeDecodeError as error:
+        raise text_error(error, position + whole) from None
 
 
 def is_utf8(data: Buffer) -> bool:
@@ -67,7 +57,18 @@ def is_utf8(data: Buffer) -> bool:
 
     Any C-contiguous buffer is taken, as its octets in memory order. RFC 3629.
     """
-    return validate_piece(octets("data", data), True, 0)[1] is None
+    if type(data) is not bytes:
+        data = octets("data", data)
+    if data.isascii():
+        return True
+    try:
+        if len(data) <= _STEP:
+            data.decode()
+        else:
+            validate_piece(data, True, 0)
+    except (UnicodeDecodeError, RemoteProtocolError):
+        return False
+    return True
 
 
 def decode_text(payload: Buffer, masking_key: Buffer | None = None) -> str:
@@ -83,6 +84,7 @@ def decode_text(payload: Buffer, masking_key: Buffer | None = None) -> str:
     return text.decode()
 
 
+@final
 class Utf8Validator:
     """Validates a text that comes in pieces, cut anywhere, and fails at the first octet that no
     valid text could have there.
@@ -115,13 +117,16 @@ class Utf8Validator:
         """
         if self._failure is not None:
             raise self._failure.again()
-        text = self._begun + octets("data", data)
-        start = self._position - len(self._begun)
-        whole, error = validate_piece(text, False, start)
-        if error is not None:
-            raise self._failed(error)
-        self._begun = text[whole:]
-        self._position = start + len(text)
+        if type(data) is not bytes:
+            data = octets("data", data)
+        text = self._begun + data if self._begun else data
+        try:
+            whole = validate_piece(text, False, self._position - len(self._begun))
+        except RemoteProtocolError as error:
+            self._fail(error)
+            raise
+        self._position += len(data)
+        self._begun = text[whole:] if whole < len(text) else b""
 
     def finish(self) -> None:
         """Say that the text ends here; the validator is then ready for the next one.
@@ -131,7 +136,9 @@ class Utf8Validator:
         if self._failure is not None:
             raise self._failure.again()
         if self._begun:
-            raise self._failed(truncated_utf8(self._position))
+            error = truncated_utf8(self._position)
+            self._fail(error)
+            raise error
         self.reset()
 
     def reset(self) -> None:
@@ -140,8 +147,7 @@ class Utf8Validator:
         self._failure = None
         self._position = 0
 
-    def _failed(self, error: RemoteProtocolError) -> RemoteProtocolError:
+    def _fail(self, error: RemoteProtocolError) -> None:
         self._failure = error.again()
         self._position = error.position or 0
         self._begun = b""
-        return error

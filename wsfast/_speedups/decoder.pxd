@@ -84,22 +84,22 @@ cdef class Decoder:
     cdef uint64_t max_message
     cdef uint64_t message_length   # octets of the message, as far as headers have told
     cdef object error
-    cdef object view               # what get_buffer() has handed out
+    cdef object view               # what get_buffer() has handed out: a view of
     cdef Region region
-    cdef bint direct               # …and whether that is memory of `gathered`
+    cdef bint direct               # …which is memory of `gathered`
     # A payload on its way: a bytes object, or an ASCII str whose octets may be any while nobody sees it.
     cdef PyObject *gathered
     cdef bint gathers_str
     cdef size_t gathered_length
     cdef size_t gathered_room
 
-    cdef int set_up(self, object side, object rsv, object max_payload) except -1
+    cdef int set_up(self, object side, object rsv) except -1
 
     # One call of the owner.
     cdef int open_up(self) except -1
     cdef int run_or_fail(self, const uint8_t *src, size_t length, bint fixed, list completed) except -1
     cdef int hand_out(self) except -1
-    cdef bint end_view(self) except -1
+    cdef bint is_held(self) except -1
     cdef int take_back(self) except -1
 
     # Frames.
@@ -121,7 +121,7 @@ cdef class Decoder:
     # Payloads.
     cdef uint32_t key_here(self)
     cdef bytes unmasked(self, const uint8_t *src, size_t length, uint64_t offset)
-    cdef tuple read_close(self, const uint8_t *src)
+    cdef object read_close(self, const uint8_t *src)
 
     # Memory.
     cdef uint64_t left_of_message(self)

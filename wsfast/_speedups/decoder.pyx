@@ -72,7 +72,7 @@ cdef class Decoder:
     def __dealloc__(self):
         Py_XDECREF(self.gathered)
 
-    cdef int set_up(self, object side, object rsv, object max_payload) except -1:
+    cdef int set_up(self, object side, object rsv) except -1:
         if not isinstance(side, str) or side not in ("server", "client"):
             raise exceptions.not_a_side(side)
         self.rules.mask = WSF_MASK_BIT if side == "server" else 0
@@ -80,8 +80,7 @@ cdef class Decoder:
         if rsv & ~WSF_RSV_BITS:
             raise exceptions.not_rsv_bits(rsv)
         self.rules.rsv = rsv
-        self.rules.max_payload = limit("max_payload_length", max_payload)
-        self.rules.max_data = self.max_message = UNLIMITED
+        self.rules.max_payload = self.rules.max_data = self.max_message = UNLIMITED
         self.rules.fragments_left = self.max_fragments = UNLIMITED
         return 0
 
@@ -112,7 +111,7 @@ cdef class Decoder:
         cdef list completed = []
         self.open_up()
         try:
-            if self.view is not None:
+            if self.region is not None:
                 self.take_back()
             take(&octets, data, "data")
             try:
@@ -143,8 +142,11 @@ cdef class Decoder:
         """
         self.open_up()
         try:
-            if self.view is None:
+            take_index(sizehint, "sizehint")
+            if self.region is None:
                 self.hand_out()
+            if self.view is None:
+                self.view = memoryview(self.region)
             return self.view
         finally:
             leave(&self.busy)
@@ -160,14 +162,14 @@ cdef class Decoder:
         cdef size_t length
         self.open_up()
         try:
-            if self.view is None:
+            if self.region is None:
                 raise exceptions.no_buffer()
             nbytes = take_index(nbytes, "nbytes")
             if not 0 <= nbytes <= self.region.length:
                 raise exceptions.wrong_update(nbytes, self.region.length)
             length = nbytes
             region = self.region
-            exported = not self.end_view() or region.exports != 0
+            exported = self.is_held()
             self.view = self.region = None
             if not self.direct:
                 self.run_or_fail(region.at, length, not exported, completed)
@@ -299,7 +301,8 @@ cdef class Decoder:
             return exceptions.length_not_minimal(header.length, bits)
         if finding == WSF_FRAME_PAYLOAD_TOO_LONG:
             return exceptions.payload_too_long(header.length, self.rules.max_payload)
-        return exceptions.message_too_long(self.message_length + header.length, self.max_message)
+        before = self.message_length if opcode == WSF_CONTINUATION else 0
+        return exceptions.message_too_long(before + header.length, self.max_message)
 
     cdef uint32_t key_here(self):
         """The masking key for the next octets of the payload."""
@@ -315,7 +318,7 @@ cdef class Decoder:
         )
         return octets
 
-    cdef tuple read_close(self, const uint8_t *src):
+    cdef object read_close(self, const uint8_t *src):
         """The Close of a payload that is still masked: RFC 6455 section 5.5.1."""
         cdef size_t length = self.header.length
         cdef uint8_t octets[WSF_MAX_CONTROL_PAYLOAD_LENGTH]
@@ -412,25 +415,24 @@ cdef class Decoder:
             if region.at == NULL:
                 raise MemoryError
             region.length = RECEIVE
-        self.view = memoryview(region)
         self.region = region
         return 0
 
-    cdef bint end_view(self) except -1:
-        """Release the view; tell whether nobody held it."""
-        try:
-            self.view.release()
-        except BufferError:
-            return False
-        return True
+    cdef bint is_held(self) except -1:
+        """Release the view; tell whether somebody still holds the memory."""
+        if self.view is not None:
+            try:
+                self.view.release()
+            except BufferError:
+                return True
+            self.view = None
+        return self.region.exports != 0
 
     cdef int take_back(self) except -1:
-        """Give up a view that was not used."""
-        if not self.end_view():
+        """Give up memory that was handed out and not used."""
+        if self.is_held():
             raise exceptions.buffer_is_exported()
-        if self.direct and self.region.exports != 0:
-            self.leave_behind(0)
-        self.view = self.region = None
+        self.region = None
         return 0
 
     cdef int leave_behind(self, size_t more) except -1:

@@ -18,6 +18,7 @@ from .decoder cimport (
     WSF_RSV2,
     WSF_RSV3,
     Decoder,
+    limit,
 )
 from .kernels cimport NOGIL_LENGTH, use
 from .mask cimport Octets, draw_key, release, take, take_index, take_key
@@ -121,7 +122,7 @@ cdef class Frame:
     def __repr__(self):
         parts = [self.opcode.name, repr(self.payload[:SHOWN])]
         if len(self.payload) > SHOWN:
-            parts[1] += f"... {len(self.payload)} octets"
+            parts[1] += f"… {len(self.payload)} octets"
         if not self.fin:
             parts.append("fin=False")
         parts += [f"{name}=True" for name in ("rsv1", "rsv2", "rsv3") if getattr(self, name)]
@@ -310,7 +311,8 @@ cdef class FrameDecoder(Decoder):
     cdef uint64_t number
 
     def __init__(self, side, *, rsv=0, max_payload_length=DEFAULT_MAX_PAYLOAD_LENGTH, partial=False):
-        self.set_up(side, rsv, max_payload_length)
+        self.set_up(side, rsv)
+        self.rules.max_payload = limit("max_payload_length", max_payload_length)
         self.partial = partial
 
     cdef int whole(self, const uint8_t *src, bint fixed, list completed) except -1:

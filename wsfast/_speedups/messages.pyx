@@ -78,11 +78,12 @@ cdef class MessageDecoder(Decoder):
         inflater=None,
         partial=False,
     ):
-        self.set_up(side, 0 if inflater is None else WSF_RSV1, max_payload_length)
+        self.set_up(side, 0 if inflater is None else WSF_RSV1)
         if not isinstance(text, str) or text not in ("str", "bytes"):
             raise not_a_text_type(text)
         self.wants_str = text == "str"
         self.max_message = self.rules.max_data = limit("max_message_length", max_message_length)
+        self.rules.max_payload = limit("max_payload_length", max_payload_length)
         self.max_fragments = self.rules.fragments_left = limit("max_fragments", max_fragments)
         self.inflater = inflater
         self.partial = partial

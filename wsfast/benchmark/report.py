@@ -12,6 +12,7 @@ from ..machine import cpu_name, python_name, system_name
 from ..terminal import print_table
 from . import texts, timing
 from .cases import OPERATIONS, Case, size
+from .peers import NOT_INSTALLED
 
 LEGEND = """\
 CPU time of one call, frame or message: the least of many rounds, all libraries taking turns in one
@@ -59,8 +60,12 @@ def fact_lines(about: Mapping[str, Any]) -> Iterator[str]:
     yield f"CPU       {about['cpu']}; {about['system']}"
     yield f"Python    {about['python']}"
     yield "peers     " + (", ".join(f"{n} {v}" for n, v in about["peers"].items()) or "none")
+    absent = [name for name, reason in about["missing"].items() if reason == NOT_INSTALLED]
+    if absent:
+        yield f"          not installed: {', '.join(absent)} (pip install 'wsfast[bench]')"
     for name, reason in about["missing"].items():
-        yield f"          without {name}: {reason}"
+        if reason != NOT_INSTALLED:
+            yield f"          without {name}: {reason}"
     yield f"texts     {about['texts']}"
 
 

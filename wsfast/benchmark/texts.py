@@ -7,8 +7,9 @@ WSFAST_CORPUS names, or from `../shared/corpus` beside the project, where there 
 from __future__ import annotations
 
 import os
+import sys
 from functools import cache, lru_cache
-from itertools import cycle
+from itertools import accumulate, cycle
 from pathlib import Path
 
 PROSE = Path(__file__).with_name("prose")
@@ -27,10 +28,12 @@ TEXTS = {
     "mixed": "all of them mixed",
 }
 
+# Characters of a long text that shall have the script's own in them.
+_PART = 30_000
 # Characters of one script before the next one's, in the mixed text.
 _PIECE = 60
-_FILES = (
-    "english",
+_SCRIPTS = (
+    "ascii",
     "french",
     "german",
     "russian",
@@ -40,6 +43,8 @@ _FILES = (
     "japanese",
     "emoji",
 )
+# The last character of an alphabet, where that's not the last of all.
+_LAST = {"french": "\xff", "german": "\xff"}
 
 
 @cache
@@ -50,8 +55,12 @@ def folder() -> Path:
         if not Path(named).is_dir():
             raise ValueError(f"WSFAST_CORPUS={named!r}: there is no such folder")
         return Path(named)
-    beside = Path(__file__).resolve().parents[3] / "shared" / "corpus"
-    return beside if beside.is_dir() else PROSE
+    # The project's root, seen from its source tree; or where its scripts are run.
+    for root in (Path(__file__).resolve().parents[2], Path.cwd()):
+        beside = root.parent / "shared" / "corpus"
+        if (beside / "english.txt").is_file():
+            return beside
+    return PROSE
 
 
 def source() -> str:
@@ -63,32 +72,40 @@ def _read(name: str) -> str:
     path = folder() / f"{name}.txt"
     if not path.is_file():
         path = PROSE / f"{name}.txt"
-    return path.read_text(encoding="utf-8")
+    return path.read_text(encoding="utf-8-sig")
 
 
-def _from_its_densest_line(text: str) -> str:
-    """`text` from within on: pages of a site begin with hundreds of lines of ASCII markup."""
-    lines = text.splitlines(keepends=True)
-    densest = max(range(len(lines)), key=lambda n: sum(not c.isascii() for c in lines[n]))
-    text = "".join(lines[densest:] + lines[:densest])
-    first = next((n for n, c in enumerate(text) if not c.isascii()), 0)
-    return text[first:]
+def _from_its_densest_part(text: str, last: str) -> str:
+    """`text` from within on, from where fewest characters are ASCII or after `last`.
+
+    Pages of a site begin and end with hundreds of lines of ASCII markup.
+    """
+
+    def is_its_own(character: str) -> bool:
+        return "\x7f" < character <= last
+
+    own = [*accumulate(map(is_its_own, text * 2), initial=0)]
+    start = max(range(len(text)), key=lambda n: own[n + min(_PART, len(text))] - own[n])
+    text = text[start:] + text[:start]
+    return text[next(n for n, c in enumerate(text) if is_its_own(c)) :]
 
 
 @cache
 def _whole(name: str) -> str:
     if name == "ascii":
         return _read("english").encode("ascii", "ignore").decode()
-    if name == "latin":
-        both = _from_its_densest_line(_read("french") + _read("german"))
-        return both.encode("latin-1", "ignore").decode("latin-1")
     if name == "mixed":
         return _mixed()
-    return _from_its_densest_line(_read(name))
+    if name == "latin":
+        both = _whole("french") + _whole("german")
+        return both.encode("latin-1", "ignore").decode("latin-1")
+    # A French page may quote Greek.
+    return _from_its_densest_part(_read(name), _LAST.get(name, chr(sys.maxunicode)))
 
 
 def _mixed() -> str:
-    scripts = [_whole("ascii"), *(_from_its_densest_line(_read(name)) for name in _FILES[1:])]
+    """A piece of each script in turn, English first."""
+    scripts = [_whole(name) for name in _SCRIPTS]
     pieces = []
     for start in range(0, max(map(len, scripts)), _PIECE):
         pieces += [script[start : start + _PIECE] for script in scripts]

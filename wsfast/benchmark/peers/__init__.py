@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from importlib import import_module
+from importlib import metadata
 from typing import NamedTuple
 
+from .aiohttp import Aiohttp
+from .autobahn import Autobahn
 from .ours import Codec
 from .peer import Peer, Side
+from .picows import Picows
 from .python import Copy, Getrandbits, Python, Urandom
+from .tornado import Tornado
+from .websocket_client import WebsocketClient
+from .websockets import Websockets
+from .wsaccel import Wsaccel
+from .wsproto import Wsproto
 
-# Module of this package: its class.
-_LIBRARIES = {
-    "picows": "Picows",
-    "aiohttp": "Aiohttp",
-    "websockets": "Websockets",
-    "tornado": "Tornado",
-    "wsaccel": "Wsaccel",
-    "websocket_client": "WebsocketClient",
-    "autobahn": "Autobahn",
-    "wsproto": "Wsproto",
-}
-# Those with Python code that does the work without any compiled part of their own.
-_PURE = ("aiohttp", "websockets", "tornado", "websocket_client", "autobahn", "wsproto")
+NOT_INSTALLED = "not installed"
+
+_LIBRARIES = (
+    Picows,
+    Aiohttp,
+    Websockets,
+    Tornado,
+    Wsaccel,
+    WebsocketClient,
+    Autobahn,
+    Wsproto,
+)
 _OF_PYTHON = (Python, Urandom, Getrandbits, Copy)
-# What the pure peers draw their masking keys with.
-_OF_PYTHON_PURE = (Urandom,)
+
+# Those with Python code that does the work without any compiled part of their own; and what they
+# draw masking keys with.
+_PURE_LIBRARIES = (Aiohttp, Websockets, Tornado, WebsocketClient, Autobahn, Wsproto)
+_OF_PURE_PYTHON = (Urandom,)
 
 
 class Field(NamedTuple):
@@ -37,32 +46,22 @@ class Field(NamedTuple):
     missing: dict[str, str]
 
 
-def _load(name: str, make: Callable[[], Peer], field: Field) -> None:
-    try:
-        peer = make()
-        field.versions[peer.name] = peer.version
-    except ImportError as error:
-        field.missing[name] = f"not installed ({error})"
-    except Exception as error:
-        # A release whose inside is not the one known here.
-        field.missing[name] = f"{type(error).__name__}: {error}"
-    else:
-        field.peers.append(peer)
-
-
 def find(pure: bool = False) -> Field:
     """The codec and every peer that is installed; with `pure`, the Python side of each."""
     field = Field(Codec(pure), [], {}, {})
-    field.peers.extend(peer() for peer in (_OF_PYTHON_PURE if pure else _OF_PYTHON))
-    for name in _PURE if pure else _LIBRARIES:
-
-        def make(name: str = name) -> Peer:
-            module = import_module(f".{name}", __package__)
-            peer: Peer = getattr(module, _LIBRARIES[name])(pure)
-            return peer
-
-        _load(name.replace("_", "-"), make, field)
+    field.peers.extend(peer() for peer in (_OF_PURE_PYTHON if pure else _OF_PYTHON))
+    for library in _PURE_LIBRARIES if pure else _LIBRARIES:
+        try:
+            version = metadata.version(library.distribution)
+            field.peers.append(library(pure))
+        except metadata.PackageNotFoundError:
+            field.missing[library.name] = NOT_INSTALLED
+        except Exception as error:
+            # A release whose inside is not the one known here.
+            field.missing[library.name] = f"{type(error).__name__}: {error}"
+        else:
+            field.versions[library.name] = version
     return field
 
 
-__all__ = ["Codec", "Field", "Peer", "Side", "find"]
+__all__ = ["NOT_INSTALLED", "Codec", "Field", "Peer", "Side", "find"]

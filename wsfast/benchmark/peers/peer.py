@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib import import_module, metadata
+from importlib import import_module
 from os import environ
 from typing import Any, NamedTuple
 
@@ -38,16 +38,12 @@ class Peer:
     """
 
     name = ""
-    distribution = ""
+    distribution = ""  # where it is none of Python's own
     # Something to compare with that does less than the whole work: not a competitor.
     is_reference = False
 
     def __init__(self, pure: bool = False) -> None:
         self.pure = pure
-
-    @property
-    def version(self) -> str:
-        return metadata.version(self.distribution)
 
     def mask(self, payload: bytes, key: bytes) -> Side | None:
         """The payload masked, in a new object."""
