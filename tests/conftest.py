@@ -4,9 +4,8 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, settings
-
 from guard import GuardedPages
+from hypothesis import HealthCheck, settings
 from implementations import Implementation, implementation_names
 
 settings.register_profile(
@@ -14,7 +13,7 @@ settings.register_profile(
     deadline=None,
     derandomize=True,
     database=None,
-    max_examples=150,
+    max_examples=100,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.register_profile(

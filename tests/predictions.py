@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import pytest
-from wsfast.exceptions import ProtocolError, RemoteProtocolError
-
 from oracle import (
     CLOSE,
     CONTINUATION,
@@ -17,8 +15,11 @@ from oracle import (
     pieces,
     read_close,
     read_utf8,
+    repeated,
     signature,
 )
+
+from wsfast.exceptions import ProtocolError, RemoteProtocolError
 
 
 class Outcome(NamedTuple):
@@ -84,7 +85,7 @@ def message_parts(
             if header.opcode != CONTINUATION and begin == 0:
                 held, offset = b"", 0
             step = ratio if frame.compressed else 1
-            octets = held + bytes(o for o in frame.data[begin:end] for _ in range(step))
+            octets = held + repeated(frame.data[begin:end], step)
             last = header.fin and end == header.length
             whole, bad, data = len(octets), False, octets
             if frame.message == TEXT and text == "str":

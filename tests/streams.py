@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Any, NamedTuple
 
-from oracle import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, rfc_mask
+from oracle import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, repeated, rfc_mask
 
 KEY = bytes.fromhex("37fa213d")  # the masking key of the RFC's own example
 OTHER_KEY = bytes.fromhex("80ff0001")
@@ -217,7 +217,7 @@ class Repeater:
 
     def inflate(self, data: bytes, last: bool, max_length: int | None) -> bytes:
         self.calls.append((data, last, max_length))
-        inflated = bytes(octet for octet in data for _ in range(self.ratio))
+        inflated = repeated(data, self.ratio)
         return inflated if max_length is None else inflated[: max_length + 1]
 
 

@@ -142,7 +142,9 @@ def test_the_public_modules_hand_on_the_chosen_twin() -> None:
     assert utf8.decode_text is wsfast.decode_text is _backend.utf8.decode_text
 
 
-@pytest.mark.parametrize("name", [n for n in wsfast.__all__ if n != "__version__" and n != "BACKEND"])
+@pytest.mark.parametrize(
+    "name", [n for n in wsfast.__all__ if n != "__version__" and n != "BACKEND"]
+)
 def test_public_names_are_documented(name: str) -> None:
     doc = inspect.getdoc(getattr(wsfast, name)) or ""
     lines = [line for line in doc.splitlines() if not line.startswith(f"{name}(")]

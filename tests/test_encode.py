@@ -7,16 +7,16 @@ import struct
 from typing import Any
 
 import pytest
+from guard import GuardedPages
 from hypothesis import given
 from hypothesis import strategies as st
-from wsfast import exceptions
-
-from guard import GuardedPages
 from implementations import Implementation
 from lengths import ALIGNMENTS, AROUND_POWERS, SHORT
 from oracle import read_frames, rfc_mask
 from streams import KEY, frame
 from texts import TEXTS
+
+from wsfast import exceptions
 
 WIDTHS = ["a", "é", "я", "漢", "🚀"]
 
@@ -29,7 +29,7 @@ def _raises(expected: Exception, call: Any, *args: Any, **named: Any) -> Excepti
     return caught.value
 
 
-# encode_frame --------------------------------------------------------------------------------------
+# encode_frame -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -308,7 +308,7 @@ def test_nothing_outside_the_payload_is_read(
             assert encoded == frame(2, data, key=KEY)
 
 
-# encode_frames -------------------------------------------------------------------------------------
+# encode_frames ------------------------------------------------------------------------------------
 
 
 def test_many_frames_are_their_concatenation(implementation: Implementation) -> None:

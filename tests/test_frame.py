@@ -6,9 +6,9 @@ import copy
 from typing import Any
 
 import pytest
-from wsfast.protocol import Opcode
-
 from implementations import Implementation
+
+from wsfast.protocol import Opcode
 
 
 class _Octets(bytes):

@@ -6,15 +6,15 @@ import struct
 from typing import Any
 
 import pytest
-from wsfast import exceptions
-from wsfast.events import FramePart
-from wsfast.protocol import Opcode
-
 from guard import GuardedPages
 from implementations import Implementation
 from oracle import signature
 from predictions import fails, plain
 from streams import KEY, frame
+
+from wsfast import exceptions
+from wsfast.events import FramePart
+from wsfast.protocol import Opcode
 
 
 def _server(implementation: Implementation, **options: Any) -> Any:
@@ -163,7 +163,7 @@ def test_the_end_of_the_stream_is_judged(implementation: Implementation) -> None
         decoder.finish()
 
 
-# partial=True --------------------------------------------------------------------------------------
+# partial=True -------------------------------------------------------------------------------------
 
 
 def test_a_payload_is_handed_out_as_it_comes(implementation: Implementation) -> None:
@@ -210,7 +210,7 @@ def test_a_huge_payload_may_be_passed_through_in_parts(implementation: Implement
         assert part.data == bytes([number]) * 1000
 
 
-# Arguments -----------------------------------------------------------------------------------------
+# Arguments ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("side", ["Server", "", "both", None, 1, b"server", "client "])

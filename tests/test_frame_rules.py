@@ -6,13 +6,13 @@ import struct
 from typing import Any
 
 import pytest
-from wsfast import exceptions
-from wsfast.protocol import DEFAULT_MAX_PAYLOAD_LENGTH, Opcode
-
 from implementations import Implementation
 from oracle import signature
 from predictions import fails
 from streams import KEY, frame
+
+from wsfast import exceptions
+from wsfast.protocol import DEFAULT_MAX_PAYLOAD_LENGTH, Opcode
 
 
 def _server(implementation: Implementation, **options: Any) -> Any:

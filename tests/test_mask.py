@@ -9,14 +9,14 @@ import random
 from typing import Any
 
 import pytest
+from guard import GuardedPages
 from hypothesis import given
 from hypothesis import strategies as st
-from wsfast import exceptions
-
-from guard import GuardedPages
 from implementations import Implementation
 from lengths import ALIGNMENTS, EVERY, LONGEST, SHORT
 from oracle import rfc_mask
+
+from wsfast import exceptions
 
 KEY = bytes.fromhex("9c01f07e")
 SOURCE = random.Random(6455).randbytes(LONGEST + 64)

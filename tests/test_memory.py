@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 import sys
 import tracemalloc
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +22,21 @@ ON_LINUX = Path("/proc/self/status").exists()
 ON_CPYTHON = sys.implementation.name == "cpython"
 
 
-def _peak(call: Callable[[], Any]) -> int:
-    """The octets that Python's allocators gave out at most while `call` ran, beyond those before."""
+@pytest.fixture
+def traced() -> Iterator[None]:
     gc.collect()
     tracemalloc.start()
-    try:
-        before = tracemalloc.get_traced_memory()[0]
-        kept = call()
-        del kept
-        return tracemalloc.get_traced_memory()[1] - before
-    finally:
-        tracemalloc.stop()
+    yield
+    tracemalloc.stop()
+
+
+def _peak(call: Callable[[], Any]) -> int:
+    """The octets that Python's allocators gave out at most while `call` ran, beyond those before."""
+    tracemalloc.reset_peak()
+    before = tracemalloc.get_traced_memory()[0]
+    kept = call()
+    del kept
+    return tracemalloc.get_traced_memory()[1] - before
 
 
 def _decoders(implementation: Implementation) -> list[Callable[[], Any]]:
@@ -46,9 +51,10 @@ def _decoders(implementation: Implementation) -> list[Callable[[], Any]]:
     ]
 
 
+@pytest.mark.usefixtures("traced")
 @pytest.mark.skipif(not ON_CPYTHON, reason="tracemalloc is CPython's")
-@pytest.mark.parametrize("declared", [2**30, 2**40, 2**63 - 1])
-@pytest.mark.parametrize("first", [0x81, 0x82, 0x01])
+@pytest.mark.parametrize("declared", [2**30, 2**63 - 1])
+@pytest.mark.parametrize("first", [0x81, 0x02])
 def test_a_declared_length_is_not_an_allocation(
     implementation: Implementation, declared: int, first: int
 ) -> None:
@@ -87,14 +93,15 @@ def _rss(name: str = "VmRSS") -> int:
     return int(kib) * 1024
 
 
+@pytest.mark.usefixtures("traced")
 @pytest.mark.skipif(not ON_CPYTHON, reason="tracemalloc is CPython's")
 @pytest.mark.parametrize("size", [0, 1, 64])
 @pytest.mark.parametrize("opcode", [1, 2])
 def test_fragments_cost_no_memory_of_their_own(
     implementation: Implementation, opcode: int, size: int
 ) -> None:
-    """A message of a mebibyte takes no more in 64-octet fragments; empty ones take nothing."""
-    count = MIB // size if size > 1 else 50000
+    """A message takes no more in 64-octet fragments; empty ones take nothing."""
+    count = MIB // 2 // size if size > 1 else 20000
     read = frame(0, b"x" * size, fin=False, key=KEY) * 1000
 
     def receive() -> Any:
@@ -111,6 +118,7 @@ def test_fragments_cost_no_memory_of_their_own(
     assert _peak(receive) < limit + 200_000
 
 
+@pytest.mark.usefixtures("traced")
 @pytest.mark.skipif(not ON_CPYTHON, reason="tracemalloc is CPython's")
 def test_a_large_payload_in_parts_takes_constant_memory(implementation: Implementation) -> None:
     payload = bytes(16 * MIB)
@@ -191,7 +199,7 @@ def test_a_64_mib_message_takes_little_more_than_its_size(
     assert peaks[1] - peaks[0] <= allowed * octets + MIB
 
 
-# Leaks ---------------------------------------------------------------------------------------------
+# Leaks --------------------------------------------------------------------------------------------
 
 
 def _good_and_bad(implementation: Implementation) -> Callable[[], None]:
@@ -283,23 +291,18 @@ def _good_and_bad(implementation: Implementation) -> Callable[[], None]:
     return once
 
 
+@pytest.mark.usefixtures("traced")
 @pytest.mark.skipif(not ON_CPYTHON, reason="tracemalloc is CPython's")
 def test_nothing_leaks_on_good_or_bad_input(implementation: Implementation) -> None:
     once = _good_and_bad(implementation)
     for _ in range(5):
         once()
     gc.collect()
-    tracemalloc.start()
-    try:
+    before = tracemalloc.get_traced_memory()[0]
+    for _ in range(20):
         once()
-        gc.collect()
-        before = tracemalloc.get_traced_memory()[0]
-        for _ in range(20):
-            once()
-        gc.collect()
-        grown = tracemalloc.get_traced_memory()[0] - before
-    finally:
-        tracemalloc.stop()
+    gc.collect()
+    grown = tracemalloc.get_traced_memory()[0] - before
     assert grown < 20 * 100  # a leak of one object a round would be more
 
 
@@ -334,8 +337,6 @@ def test_arguments_keep_no_reference(implementation: Implementation) -> None:
 
 
 def test_a_cycle_through_an_inflater_is_collected(implementation: Implementation) -> None:
-    import weakref
-
     class Owner(Repeater):
         decoder: Any = None
 

@@ -6,15 +6,15 @@ import struct
 from typing import Any
 
 import pytest
-from wsfast import exceptions
-from wsfast.events import Close, MessagePart
-from wsfast.protocol import Opcode
-
 from implementations import Implementation
 from oracle import signature
 from predictions import fails
 from streams import EURO, KEY, ROCKET, frame
 from texts import TEXTS
+
+from wsfast import exceptions
+from wsfast.events import Close, MessagePart
+from wsfast.protocol import Opcode
 
 
 def _server(implementation: Implementation, **options: Any) -> Any:
@@ -201,7 +201,7 @@ def test_an_error_brings_what_was_complete(implementation: Implementation) -> No
     assert [type(item) for item in error.completed] == [tuple, tuple]
 
 
-# The rules of frames hold here too -----------------------------------------------------------------
+# The rules of frames hold here too ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("first", [0xC1, 0xA1, 0x91, 0xF2, 0xC9, 0xC0])
@@ -274,7 +274,7 @@ def test_the_end_of_the_stream_is_judged(implementation: Implementation) -> None
         assert decoder.finish() is None
 
 
-# partial=True --------------------------------------------------------------------------------------
+# partial=True -------------------------------------------------------------------------------------
 
 
 def test_a_text_is_handed_out_in_whole_characters(implementation: Implementation) -> None:
@@ -326,7 +326,7 @@ def test_bad_text_fails_a_partial_decoder_with_what_came_before(
     assert error.completed == [(9, 0, b"p", True), (1, 0, "abc", False)]
 
 
-# Arguments -----------------------------------------------------------------------------------------
+# Arguments ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from wsfast import exceptions
-from wsfast.protocol import DEFAULT_MAX_MESSAGE_LENGTH
-
 from implementations import Implementation
 from predictions import fails
 from streams import KEY, frame
+
+from wsfast import exceptions
+from wsfast.protocol import DEFAULT_MAX_MESSAGE_LENGTH
 
 
 def _server(implementation: Implementation, **options: Any) -> Any:

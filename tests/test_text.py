@@ -8,16 +8,16 @@ import random
 from typing import Any
 
 import pytest
+from guard import GuardedPages
 from hypothesis import given
 from hypothesis import strategies as st
-from wsfast import exceptions
-
-from guard import GuardedPages
 from implementations import Implementation
 from lengths import ALIGNMENTS, AROUND_POWERS
 from oracle import rfc_mask
 from sequences import FOURS, THREES
 from texts import TEXTS
+
+from wsfast import exceptions
 
 KEY = bytes.fromhex("c13a80f7")
 KEYS = [None, KEY, bytes(4), b"\x80\x80\x80\x80"]

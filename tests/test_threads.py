@@ -50,7 +50,9 @@ def _results(implementation: Implementation, stream: Stream, size: int) -> list[
 
 
 def test_each_thread_has_its_own_decoders(implementation: Implementation) -> None:
-    expected = {(s.name, size): _results(implementation, s, size) for s in STREAMS for size in (1, 7)}
+    expected = {
+        (s.name, size): _results(implementation, s, size) for s in STREAMS for size in (1, 7)
+    }
 
     def work() -> None:
         for stream in STREAMS:
@@ -96,7 +98,9 @@ def test_frames_are_made_and_dropped_by_many_threads(implementation: Implementat
             kept.append(make(2, b"%d %d" % (number, round_)))
             if len(kept) > 50:
                 kept = kept[25:]
-        assert [f.payload for f in kept] == [b"%d %d" % (number, 3000 - n) for n in range(len(kept), 0, -1)]
+        assert [f.payload for f in kept] == [
+            b"%d %d" % (number, 3000 - n) for n in range(len(kept), 0, -1)
+        ]
 
     _together([lambda number=number: work(number) for number in range(THREADS)])  # type: ignore[misc]
 
@@ -211,7 +215,7 @@ def test_a_buffer_may_change_while_it_is_read(implementation: Implementation, si
     utf8, mask, frames = implementation.utf8, implementation.mask, implementation.frames
 
     def work() -> None:
-        for _ in range(30 if size > 5000 else 300):
+        for _ in range({100: 150, 5000: 50, 300000: 8}[size]):
             assert utf8.is_utf8(view) in (True, False)
             for key in (None, KEY, bytes(4)):
                 try:
@@ -246,14 +250,15 @@ def test_wire_octets_may_change_while_they_are_read(
         frame(1, ("a" * size).encode(), key=bytes(4)),
         frame(1, b"\xff" * (size // 2 * 2), key=bytes(4)),
         frame(2, b"a" * (size // 2 * 2), key=KEY),
-        frame(9, b"", key=KEY) * (size // 6) + bytes(len(frame(1, bytes(size), key=KEY)) - size // 6 * 6),
+        frame(9, b"", key=KEY) * (size // 6)
+        + bytes(len(frame(1, bytes(size), key=KEY)) - size // 6 * 6),
     ]
     assert len({len(value) for value in values}) == 1
     buffer = bytearray(values[0])
     view = memoryview(buffer)
 
     def work() -> None:
-        for _ in range(30 if size > 1000 else 300):
+        for _ in range(10 if size > 1000 else 150):
             for partial in (False, True):
                 for decoder in (
                     implementation.frames.FrameDecoder("server", partial=partial),

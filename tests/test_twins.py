@@ -194,14 +194,19 @@ def test_frames(pure: Implementation, compiled: Implementation) -> None:
 
 def test_encoding(pure: Implementation, compiled: Implementation) -> None:
     one, other = pure.frames.encode_frame, compiled.frames.encode_frame
-    for first, second in (*itertools.product(VALUES, FEW), *itertools.product(("one", "nine"), VALUES)):
+    for first, second in (
+        *itertools.product(VALUES, FEW),
+        *itertools.product(("one", "nine"), VALUES),
+    ):
         _same(one, other, first, second, mask="False")
         _same(one, other, first, second, mask="True", masking_key="4 octets")
         _same(one, other, first, second, mask="False", fin="False")
     for name in VALUES:
         _same(one, other, "one", "str", mask="True", masking_key=name) if name != "None" else None
         _same(one, other, "one", "str", mask="False", masking_key=name)
-        _same(one, other, "one", "long bytes", mask="one", masking_key=name) if name != "None" else None
+        _same(
+            one, other, "one", "long bytes", mask="one", masking_key=name
+        ) if name != "None" else None
         for flag in ("fin", "rsv1", "rsv2", "rsv3"):
             _same(one, other, "one", "str", mask="False", **{flag: name})
         _same(pure.frames.encode_frames, compiled.frames.encode_frames, name, mask="False")
@@ -239,13 +244,17 @@ def test_options_of_decoders(
             _same(one, other, "server", **{first: value, second: value})
 
 
-@pytest.mark.parametrize(("module", "name"), [("frames", "FrameDecoder"), ("messages", "MessageDecoder")])
+@pytest.mark.parametrize(
+    ("module", "name"), [("frames", "FrameDecoder"), ("messages", "MessageDecoder")]
+)
 @pytest.mark.parametrize("partial", [False, True])
 def test_what_decoders_are_fed(
     pure: Implementation, compiled: Implementation, module: str, name: str, partial: bool
 ) -> None:
     def both() -> list[Any]:
-        return [getattr(getattr(s, module), name)("client", partial=partial) for s in (pure, compiled)]
+        return [
+            getattr(getattr(s, module), name)("client", partial=partial) for s in (pure, compiled)
+        ]
 
     for value in VALUES:
         one, other = both()
@@ -378,4 +387,6 @@ def test_a_stream_may_be_sent_by_one_and_read_by_the_other(
             (1, "täxtend"),
             (2, bytes(70000)),
         ]
-    assert frame(1, b"a", key=KEY) == compiled.frames.encode_frame(1, "a", mask=True, masking_key=KEY)
+    assert frame(1, b"a", key=KEY) == compiled.frames.encode_frame(
+        1, "a", mask=True, masking_key=KEY
+    )

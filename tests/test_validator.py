@@ -6,15 +6,15 @@ import itertools
 from typing import Any
 
 import pytest
+from guard import GuardedPages
 from hypothesis import given
 from hypothesis import strategies as st
-from wsfast import exceptions
-
-from guard import GuardedPages
 from implementations import Implementation
 from lengths import SHORT
 from oracle import signature, utf8_error
 from sequences import FOURS, THREES
+
+from wsfast import exceptions
 
 
 def _expected(data: bytes) -> tuple[Any, ...] | None:

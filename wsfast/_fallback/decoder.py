@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import threading
 from typing import TYPE_CHECKING, Generic, SupportsIndex, TypeVar
@@ -50,6 +51,7 @@ class Decoder(Generic[Item]):
         "_key",
         "_left",
         "_length",
+        "_lent",
         "_owner",
         "_rules",
         "_view",
@@ -62,6 +64,8 @@ class Decoder(Generic[Item]):
         self._owner = threading.Lock()
         self._closed = False
         self._failure: ProtocolError | None = None
+        # What get_buffer() has lent: the memory, and the view of it.
+        self._lent: bytearray | None = None
         self._view: memoryview | None = None
         # What has come of a header.
         self._carried = b""
@@ -105,13 +109,13 @@ class Decoder(Generic[Item]):
         """
         self._claim()
         try:
-            if self._view is not None:
-                self._take_back(self._view)
+            if self._lent is not None:
+                self._take_back(self._lent)
             return self._receive(octets("data", data))
         finally:
             self._owner.release()
 
-    def get_buffer(self, sizehint: int = -1) -> memoryview:
+    def get_buffer(self, sizehint: SupportsIndex = -1) -> memoryview:
         """Lend a writable buffer for `recv_into`, of 64 KiB or more, whatever `sizehint` says.
 
         It stays the same until `buffer_updated`, or until `feed` takes it back. Together they are
@@ -119,8 +123,11 @@ class Decoder(Generic[Item]):
         """
         self._claim()
         try:
+            integer("sizehint", sizehint)
+            if self._lent is None:
+                self._lent = bytearray(RECEIVE_BUFFER_LENGTH)
             if self._view is None:
-                self._view = memoryview(bytearray(RECEIVE_BUFFER_LENGTH))
+                self._view = memoryview(self._lent)
             return self._view
         finally:
             self._owner.release()
@@ -133,19 +140,17 @@ class Decoder(Generic[Item]):
         """
         self._claim()
         try:
-            view = self._view
-            if view is None:
+            if self._lent is None:
                 raise no_buffer()
             count = integer("nbytes", nbytes)
-            if not 0 <= count <= len(view):
-                raise wrong_update(count, len(view))
-            data = bytes(view[:count])
-            self._view = None
-            try:
-                view.release()
-            except BufferError:
-                # Somebody has a view of it: no matter, `data` is a copy.
-                pass
+            if not 0 <= count <= len(self._lent):
+                raise wrong_update(count, len(self._lent))
+            # A copy: whoever still has a view of the buffer can't change it.
+            data = bytes(memoryview(self._lent)[:count])
+            if self._view is not None:
+                with contextlib.suppress(BufferError):
+                    self._view.release()
+            self._lent = self._view = None
             return self._receive(data)
         finally:
             self._owner.release()
@@ -176,12 +181,16 @@ class Decoder(Generic[Item]):
             self._owner.release()
             raise self._failure.again()
 
-    def _take_back(self, view: memoryview) -> None:
+    def _take_back(self, lent: bytearray) -> None:
         try:
-            view.release()
+            if self._view is not None:
+                self._view.release()
+                self._view = None
+            # That can't be done while anybody has a view of it.
+            lent.clear()
         except BufferError:
             raise buffer_is_exported() from None
-        self._view = None
+        self._lent = None
 
     def _receive(self, data: bytes) -> list[Item]:
         completed: list[Item] = []

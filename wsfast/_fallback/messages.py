@@ -7,13 +7,7 @@ from math import inf
 from typing import Any, Literal, SupportsIndex, final, overload
 
 from ..events import Inflater, MessagePart
-from ..exceptions import (
-    ProtocolError,
-    RemoteProtocolError,
-    inflate_failed,
-    message_too_long,
-    not_a_text_type,
-)
+from ..exceptions import ProtocolError, inflate_failed, message_too_long, not_a_text_type
 from ..protocol import (
     CONTROL_BIT,
     DEFAULT_MAX_MESSAGE_LENGTH,
@@ -25,7 +19,7 @@ from ..protocol import (
 from .arguments import is_server, limit, octets
 from .decoder import Decoder, Item, read_close
 from .header import CLOSE, OPCODES, WHOLE_BINARY, WHOLE_TEXT, Rules
-from .utf8 import decode_piece, text_error, validate_piece
+from .utf8 import decode_piece, text_error
 
 _BINARY = Opcode.BINARY
 _TEXT = Opcode.TEXT
@@ -173,22 +167,25 @@ class MessageDecoder(Decoder[Item]):
         """What to hand out of a text's next piece, and where that begins."""
         text = self._begun + piece
         start = self._taken - len(self._begun)
+        data: str | bytes = piece
+        offset = self._taken
         try:
             if self._text_is_str:
-                characters, whole = decode_piece(text, ended)
-                self._begun = text[whole:]
-                return characters, start
-            whole = validate_piece(text, ended, start)
-            self._begun = text[whole:]
-            return piece, self._taken
+                data, whole = decode_piece(text, ended)
+                offset = start
+            else:
+                whole = len(text) if text.isascii() else decode_piece(text, ended)[1]
         except UnicodeDecodeError as error:
-            # What came before the octet at fault counts, whichever way the stream was cut.
-            self._hand_out(text[: error.start].decode(), start, False, completed)
-            raise text_error(error, start) from None
-        except RemoteProtocolError as error:
-            sound = piece[: (error.position or 0) - self._taken]
-            self._hand_out(sound, self._taken, False, completed)
-            raise
+            # What came before the octet at fault counts, however the stream was cut.
+            failure = text_error(error, start)
+            if self._text_is_str:
+                self._hand_out(text[: error.start].decode(), start, False, completed)
+            else:
+                fault = failure.position or 0
+                self._hand_out(piece[: fault - offset], offset, False, completed)
+            raise failure from None
+        self._begun = text[whole:]
+        return data, offset
 
     def _hand_out(self, data: Any, offset: int, ended: bool, completed: list[Any]) -> None:
         if self._partial and (data or ended):

@@ -12,9 +12,6 @@ from .mask import masked
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-# Octets validated at once: what they decode to fits the cache.
-_STEP = 2**16
-
 
 def text_error(error: UnicodeDecodeError, position: int) -> RemoteProtocolError:
     """The protocol's error for Python's; `position` is where the octets it is about begin."""
@@ -37,21 +34,6 @@ def decode_piece(text: bytes, last: bool) -> tuple[str, int]:
     return characters, whole
 
 
-def validate_piece(text: bytes, last: bool, position: int) -> int:
-    """As `decode_piece`, without the characters; raises the protocol's error, `position` being
-    where this piece of the text begins."""
-    if text.isascii():
-        return len(text)
-    whole = 0
-    try:
-        while whole + _STEP < len(text):
-            step = text[whole : whole + _STEP]
-            whole += utf_8_decode(step, "strict", False)[1]
-        return whole + decode_piece(text[whole:] if whole else text, last)[1]
-    except UnicodeDecodeError as error:
-        raise text_error(error, position + whole) from None
-
-
 def is_utf8(data: Buffer) -> bool:
     """Say whether a buffer holds whole, valid UTF-8.
 
@@ -59,15 +41,11 @@ def is_utf8(data: Buffer) -> bool:
     """
     if type(data) is not bytes:
         data = octets("data", data)
-    if data.isascii():
-        return True
-    try:
-        if len(data) <= _STEP:
+    if not data.isascii():
+        try:
             data.decode()
-        else:
-            validate_piece(data, True, 0)
-    except (UnicodeDecodeError, RemoteProtocolError):
-        return False
+        except UnicodeDecodeError:
+            return False
     return True
 
 
@@ -119,14 +97,15 @@ class Utf8Validator:
             raise self._failure.again()
         if type(data) is not bytes:
             data = octets("data", data)
-        text = self._begun + data if self._begun else data
-        try:
-            whole = validate_piece(text, False, self._position - len(self._begun))
-        except RemoteProtocolError as error:
-            self._fail(error)
-            raise
+        begun = self._begun
+        text = begun + data if begun else data
+        if not text.isascii():
+            try:
+                whole = decode_piece(text, False)[1]
+            except UnicodeDecodeError as error:
+                raise self._failed(text_error(error, self._position - len(begun))) from None
+            self._begun = text[whole:]
         self._position += len(data)
-        self._begun = text[whole:] if whole < len(text) else b""
 
     def finish(self) -> None:
         """Say that the text ends here; the validator is then ready for the next one.
@@ -136,9 +115,7 @@ class Utf8Validator:
         if self._failure is not None:
             raise self._failure.again()
         if self._begun:
-            error = truncated_utf8(self._position)
-            self._fail(error)
-            raise error
+            raise self._failed(truncated_utf8(self._position))
         self.reset()
 
     def reset(self) -> None:
@@ -147,7 +124,8 @@ class Utf8Validator:
         self._failure = None
         self._position = 0
 
-    def _fail(self, error: RemoteProtocolError) -> None:
+    def _failed(self, error: RemoteProtocolError) -> RemoteProtocolError:
         self._failure = error.again()
         self._position = error.position or 0
         self._begun = b""
+        return error

@@ -2,7 +2,7 @@
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.long cimport PyLong_AsLongAndOverflow
+from cpython.long cimport PyLong_AsLongAndOverflow, PyLong_Check
 from cpython.unicode cimport PyUnicode_Check
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
@@ -45,6 +45,14 @@ cdef extern from "frame/frame.h" nogil:
     size_t wsf_frame_header_size(uint64_t length, bint mask)
     void wsf_frame_write(uint8_t *dst, uint8_t first, uint64_t length, bint mask, uint32_t key)
 
+cdef extern from *:
+    """
+    #include "direct.h"
+    WSF_DIRECT_FRAME(wsf_encode_frame)
+    """
+    ctypedef object whole(object opcode, object payload, bint mask)
+    object direct_encode_frame "wsf_encode_frame_install"(object general, whole *run)
+
 cdef enum:
     # Of a payload, repr() shows so many octets.
     SHOWN = 32
@@ -53,7 +61,8 @@ cdef enum:
 cdef inline int take_opcode(object value) except -1:
     cdef int overflow
     cdef long number
-    value = take_index(value, "opcode")
+    if not PyLong_Check(value):
+        value = take_index(value, "opcode")
     number = PyLong_AsLongAndOverflow(value, &overflow)
     if overflow != 0 or not 0 <= number <= WSF_OPCODE_BITS or OPCODES[number] is None:
         raise cannot_send_opcode(value)
@@ -145,13 +154,13 @@ cdef inline uint8_t first_octet(int opcode, bint fin, bint rsv1, bint rsv2, bint
     )
 
 
-cdef int check(int opcode, bint fin, size_t length) except -1:
+cdef inline int check(uint8_t first, size_t length) except -1:
     """The rules of RFC 6455 section 5.4 and 5.5 for what is sent."""
-    if opcode & WSF_CONTROL_BIT:
-        if not fin:
-            raise cannot_fragment_control_frame(opcode)
+    if first & WSF_CONTROL_BIT:
+        if not first & WSF_FIN:
+            raise cannot_fragment_control_frame(first & WSF_OPCODE_BITS)
         if length > WSF_MAX_CONTROL_PAYLOAD_LENGTH:
-            raise cannot_send_long_control_frame(opcode, length)
+            raise cannot_send_long_control_frame(first & WSF_OPCODE_BITS, length)
     return 0
 
 
@@ -229,38 +238,47 @@ def encode_frame(
     125 octets or not `fin`; TypeError and ValueError for wrong arguments, UnicodeEncodeError for
     a str with surrogates. What a Close frame carries is not looked at.
     """
+    cdef int number = take_opcode(opcode)
+    return encode(first_octet(number, fin, rsv1, rsv2, rsv3), payload, mask, masking_key)
+
+
+cdef object encode_whole(object opcode, object payload, bint mask):
+    return encode(take_opcode(opcode) | WSF_FIN, payload, mask, None)
+
+
+cdef inline object encode(uint8_t first, object payload, bint mask, object masking_key):
     cdef Octets octets
-    cdef size_t length, header
+    cdef size_t header
     cdef uint32_t key = 0
     cdef uint8_t *dst
-    cdef bint masked = mask, is_text = PyUnicode_Check(payload)
-    cdef int number = take_opcode(opcode)
-    cdef bint is_last = fin
+    cdef bint is_text = PyUnicode_Check(payload)
     if is_text:
-        length = text_length(payload)
+        octets.length = text_length(payload)
+        octets.fixed = True
     else:
         take(&octets, payload, "payload", " or str")
-        length = octets.length
     try:
-        check(number, is_last, length)
+        check(first, octets.length)
         if masking_key is not None:
-            if not masked:
+            if not mask:
                 raise key_without_mask()
             take_key(&key, masking_key)
-        elif masked:
+        elif mask:
             key = draw_key()
-        header = wsf_frame_header_size(length, masked)
-        frame = PyBytes_FromStringAndSize(NULL, header + length)
+        header = wsf_frame_header_size(octets.length, mask)
+        frame = PyBytes_FromStringAndSize(NULL, header + octets.length)
         dst = <uint8_t *>PyBytes_AS_STRING(frame)
-        wsf_frame_write(dst, first_octet(number, is_last, rsv1, rsv2, rsv3), length, masked, key)
+        wsf_frame_write(dst, first, octets.length, mask, key)
         if is_text:
-            write_text(dst + header, length, payload, masked, key)
+            write_text(dst + header, octets.length, payload, mask, key)
         else:
-            write_octets(dst + header, octets.at, length, masked, key)
+            write_octets(dst + header, octets.at, octets.length, mask, key)
         return frame
     finally:
-        if not is_text:
-            release(&octets)
+        release(&octets)
+
+
+encode_frame = direct_encode_frame(encode_frame, encode_whole)
 
 
 def encode_frames(frames, *, mask):
@@ -279,7 +297,7 @@ def encode_frames(frames, *, mask):
             raise not_a_frame(item)
         frame = <Frame>item
         length = PyBytes_GET_SIZE(frame.payload)
-        check(frame.first & WSF_OPCODE_BITS, frame.first & WSF_FIN, length)
+        check(frame.first, length)
         size += wsf_frame_header_size(length, masked) + length
     octets = PyBytes_FromStringAndSize(NULL, size)
     dst = <uint8_t *>PyBytes_AS_STRING(octets)

@@ -3,11 +3,11 @@
 from os import urandom
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyObject_CheckBuffer, PyObject_GetBuffer
+from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.long cimport PyLong_Check
 from libc.string cimport memcpy
 
-from .direct cimport direct
 from .kernels cimport NOGIL_LENGTH, use, wsf_mask_rotate
 
 from ..exceptions import (
@@ -27,6 +27,17 @@ cdef extern from "mask/key_pool.h" nogil:
     int wsf_keys_prepare()
     bint wsf_keys_draw(uint32_t *key)
     void wsf_keys_fill(uint8_t *fresh)
+
+
+cdef extern from *:
+    """
+    #include "direct.h"
+    WSF_DIRECT_WITH_KEY(wsf_apply_mask, PyBytes_CheckExact)
+    WSF_DIRECT_WITH_KEY(wsf_apply_mask_inplace, wsf_is_steady_bytearray)
+    """
+    ctypedef object keyed(object payload, uint32_t key)
+    object direct_apply_mask "wsf_apply_mask_install"(object general, keyed *run)
+    object direct_apply_mask_inplace "wsf_apply_mask_inplace_install"(object general, keyed *run)
 
 
 cdef int take_view(Octets *octets, object value, str name, str also) except -1:
@@ -73,10 +84,17 @@ cdef size_t take_offset(object value) except? 0xFF:
 
 cdef uint32_t draw_key() except? 0xFFFFFFFF:
     cdef uint32_t key
-    while not wsf_keys_draw(&key):
-        fresh = urandom(WSF_KEY_POOL_LENGTH)
-        # Nobody else has seen this object yet.
-        wsf_keys_fill(<uint8_t *>PyBytes_AS_STRING(fresh))
+    if wsf_keys_draw(&key):
+        return key
+    return fill_and_draw()
+
+
+cdef uint32_t fill_and_draw() except? 0xFFFFFFFF:
+    cdef uint32_t key
+    fresh = urandom(WSF_KEY_POOL_LENGTH)
+    # Nobody else has seen this object yet.
+    wsf_keys_fill(<uint8_t *>PyBytes_AS_STRING(fresh))
+    wsf_keys_draw(&key)
     return key
 
 
@@ -113,7 +131,7 @@ cdef object mask_bytes(object payload, uint32_t key):
     )
 
 
-apply_mask = direct(apply_mask, mask_bytes)
+apply_mask = direct_apply_mask(apply_mask, mask_bytes)
 
 
 cdef inline void apply(uint8_t *dst, const uint8_t *src, size_t length, uint32_t key) noexcept:
@@ -138,6 +156,23 @@ def apply_mask_inplace(buffer, masking_key, offset=0):
         apply(<uint8_t *>octets.at, octets.at, octets.length, key)
     finally:
         release(&octets)
+
+
+cdef object mask_bytearray(object buffer, uint32_t key):
+    cdef size_t length = PyByteArray_GET_SIZE(buffer)
+    if length >= NOGIL_LENGTH:
+        return general_apply_mask_inplace(buffer, PyBytes_FromStringAndSize(<const char *>&key, 4))
+    use.mask.apply(
+        <uint8_t *>PyByteArray_AS_STRING(buffer),
+        <const uint8_t *>PyByteArray_AS_STRING(buffer),
+        length,
+        key,
+    )
+    return None
+
+
+general_apply_mask_inplace = apply_mask_inplace
+apply_mask_inplace = direct_apply_mask_inplace(apply_mask_inplace, mask_bytearray)
 
 
 cdef int take_writable(Octets *octets, object value) except -1:

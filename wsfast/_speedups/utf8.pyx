@@ -5,7 +5,6 @@ from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 from libc.stdint cimport uint16_t
 from libc.string cimport memcpy
 
-from .direct cimport direct
 from .guard cimport enter, leave
 from .kernels cimport NOGIL_LENGTH, use, wsf_mask_rotate, wsf_text
 from .mask cimport Octets, release, take, take_key
@@ -16,6 +15,14 @@ __all__ = ["Utf8Validator", "decode_text", "is_utf8"]
 
 cdef extern from "Python.h":
     object PyUnicode_DecodeUTF8(const char *text, Py_ssize_t size, const char *errors)
+
+cdef extern from *:
+    """
+    #include "direct.h"
+    WSF_DIRECT_WITH_KEY(wsf_decode_text, PyBytes_CheckExact)
+    """
+    ctypedef object keyed(object payload, uint32_t key)
+    object direct_decode_text "wsf_decode_text_install"(object general, keyed *run)
 
 cdef enum:
     # The longest character that UTF-8 has.
@@ -67,7 +74,7 @@ cdef object decode_bytes(object payload, uint32_t key):
     )
 
 
-decode_text = direct(decode_text, decode_bytes)
+decode_text = direct_decode_text(decode_text, decode_bytes)
 
 
 cdef inline object decode_or_refuse(const uint8_t *src, size_t length, uint32_t key, bint fixed):
