@@ -1,4 +1,4 @@
-"""Memory between two pages that nobody may touch: an octet read or written outside of it crashes."""
+"""Memory between two pages that nobody may touch: reading or writing outside of it crashes."""
 
 from __future__ import annotations
 

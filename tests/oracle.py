@@ -47,13 +47,13 @@ def repeated(data: bytes, times: int) -> bytes:
 
 
 class Utf8(NamedTuple):
-    """`fault`: the first octet that can't stand where it does; `whole`: where whole characters end."""
+    """`fault`: the first octet that can't stand there; `whole`: where whole characters end."""
 
     fault: int | None
     whole: int
 
 
-def read_utf8(data: bytes) -> Utf8:
+def read_utf8(data: bytes | bytearray) -> Utf8:
     at = 0
     while at < len(data):
         form = _FORM_OF_LEAD.get(data[at])
@@ -68,7 +68,7 @@ def read_utf8(data: bytes) -> Utf8:
     return Utf8(None, at)
 
 
-def is_utf8(data: bytes) -> bool:
+def is_utf8(data: bytes | bytearray) -> bool:
     return read_utf8(data) == (None, len(data))
 
 
@@ -213,7 +213,7 @@ class FrameRead(NamedTuple):
 
 @dataclass
 class Reading:
-    """`items`: (octets needed, item), in order. `end`: where the stream stops: "", "frame", "message"."""
+    """`items`: (octets needed, item), in order. `end`: what the stream stops inside of."""
 
     items: list[tuple[int, Any]] = field(default_factory=list)
     fault: Fault | None = None
@@ -232,7 +232,7 @@ class Reading:
 
 
 def walk(stream: bytes, rules: Rules, reading: Reading) -> Iterator[FrameRead]:
-    """The frames of a stream, whole ones and the last begun one, until it ends or breaks a rule of headers."""
+    """The frames of a stream, the last perhaps only begun, until it ends or a header is wrong."""
     at = 0
     message = 0
     compressed = False

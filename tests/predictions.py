@@ -1,4 +1,4 @@
-"""What the oracle expects of each read of a stream, and the driving of a decoder through the same reads."""
+"""What the oracle expects of each read of a stream; and a decoder driven through the same reads."""
 
 from __future__ import annotations
 
@@ -87,7 +87,8 @@ def message_parts(
             step = ratio if frame.compressed else 1
             octets = held + repeated(frame.data[begin:end], step)
             last = header.fin and end == header.length
-            whole, bad, data = len(octets), False, octets
+            data: str | bytes = octets
+            whole, bad = len(octets), False
             if frame.message == TEXT and text == "str":
                 fault, whole = read_utf8(octets)
                 bad = fault is not None or (last and whole < len(octets))
@@ -125,8 +126,8 @@ def feed_cut(decoder: Any, stream: bytes, cuts: Sequence[int]) -> tuple[list[int
 def receive_cut(
     decoder: Any, stream: bytes, cuts: Sequence[int]
 ) -> tuple[list[int], list[Outcome]]:
-    """The same through get_buffer() and buffer_updated(); a buffer may be shorter than a read, which
-    makes more cuts of it."""
+    """The same through get_buffer() and buffer_updated(); where a buffer is shorter than a read
+    there are more cuts."""
     real: list[int] = []
     outcomes: list[Outcome] = []
     at = 0
@@ -168,11 +169,13 @@ def fails(decoder: Any, data: bytes, expected: ProtocolError) -> Any:
     with pytest.raises(RemoteProtocolError) as caught:
         decoder.feed(data)
     assert signature(caught.value) == signature(expected)
+    errors = [caught.value]
     calls = (lambda: decoder.feed(b""), lambda: decoder.feed(b"\x81\x80"), decoder.finish)
     for call in (*calls, decoder.get_buffer, lambda: decoder.buffer_updated(0)):
         with pytest.raises(RemoteProtocolError) as again:
             call()
         assert signature(again.value) == signature(expected)
         assert again.value.completed == []
-        assert again.value is not caught.value
+        errors.append(again.value)
+    assert len(set(map(id, errors))) == len(errors), "tracebacks of one error would pile up"
     return caught.value

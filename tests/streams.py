@@ -1,4 +1,4 @@
-"""Wire bytes for the tests: a builder of frames that knows no rule, and named streams made by it."""
+"""Wire bytes for the tests: a builder of frames that knows no rule, and streams made by it."""
 
 from __future__ import annotations
 
@@ -81,6 +81,12 @@ def _streams(key: bytes | None, side: str) -> list[Stream]:
     add("a ping between fragments", start, f(PING, b"p"), middle, f(PONG), end)
     add("control frame of 125 octets", f(PING, bytes(range(125))), hello)
     add("payload of 126 octets", f(BINARY, bytes(range(126))), hello)
+    add(
+        "line ends of every kind in fragments",
+        f(TEXT, b"a\r", fin=False),
+        f(CONTINUATION, b"\nb\r\n\n", fin=False),
+        f(CONTINUATION, "\r\x85\u2028\0".encode()),
+    )
     add("text of every width", f(TEXT, "aéя€漢🚀".encode()), f(TEXT, "ÿ".encode()))
     add(
         "text cut inside characters",

@@ -26,9 +26,9 @@ BROKEN = WITHOUT.format(act="raise {error}")
 TELL = """
 import json, wsfast
 from wsfast import _backend
-sides = {m: getattr(_backend, m).__name__ for m in %r}
+sides = {m: getattr(_backend, m).__name__ for m in MODULES}
 print(json.dumps([wsfast.BACKEND, _backend.BACKEND, _backend.REASON, wsfast.kernels(), sides]))
-""" % (MODULES,)
+""".replace("MODULES", repr(MODULES))
 OPERATIONS = {"mask", "utf8", "text", "encode"}
 ISAS = ("scalar", "sse2", "ssse3", "avx2", "avx512", "neon")
 
@@ -70,12 +70,19 @@ def test_c_says_why_there_is_none() -> None:
     assert "_speedups" in last
 
 
-@pytest.mark.parametrize("error", ["RuntimeError('broken')", "ImportError('undefined symbol')"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        "RuntimeError('broken')",
+        "ImportError('undefined symbol: broken', name=name)",
+        "ModuleNotFoundError('No module named broken', name='broken')",
+    ],
+)
 @pytest.mark.parametrize("backend", ["auto", "c"])
 def test_a_compiled_side_that_is_there_but_broken_is_an_error(error: str, backend: str) -> None:
     code = BROKEN.replace("{error}", error) + "import wsfast"
     last = last_line_of_failure(code, WSFAST_BACKEND=backend)
-    assert "broken" in last or "undefined symbol" in last
+    assert "broken" in last
 
 
 def test_the_pure_side_does_not_look_for_the_compiled_one() -> None:
@@ -135,11 +142,14 @@ def test_the_package_has_its_public_names() -> None:
 def test_the_public_modules_hand_on_the_chosen_twin() -> None:
     from wsfast import _backend, frames, mask, messages, utf8
 
-    assert frames.Frame is wsfast.Frame is _backend.frames.Frame
-    assert frames.encode_frames is wsfast.encode_frames is _backend.frames.encode_frames
-    assert mask.masking_key is wsfast.masking_key is _backend.mask.masking_key
-    assert messages.MessageDecoder is wsfast.MessageDecoder is _backend.messages.MessageDecoder
-    assert utf8.decode_text is wsfast.decode_text is _backend.utf8.decode_text
+    for public, chosen, name in (
+        (frames, _backend.frames, "Frame"),
+        (frames, _backend.frames, "encode_frames"),
+        (mask, _backend.mask, "masking_key"),
+        (messages, _backend.messages, "MessageDecoder"),
+        (utf8, _backend.utf8, "decode_text"),
+    ):
+        assert getattr(public, name) is getattr(chosen, name) is getattr(wsfast, name)
 
 
 @pytest.mark.parametrize(

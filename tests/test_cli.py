@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 import wsfast
 from wsfast import _backend, cli, selftest
 

@@ -313,7 +313,13 @@ def test_nothing_outside_the_payload_is_read(
 
 def test_many_frames_are_their_concatenation(implementation: Implementation) -> None:
     make, encode = implementation.frames.Frame, implementation.frames.encode_frames
-    specs = [(1, b"a", False), (9, b"ping"), (0, b"b" * 200), (2, bytes(70000)), (8, b"\x03\xe8")]
+    specs: list[Any] = [
+        (1, b"a", False),
+        (9, b"ping"),
+        (0, b"b" * 200),
+        (2, bytes(70000)),
+        (8, b"\x03\xe8"),
+    ]
     frames = [make(*spec) for spec in specs]
     expected = b"".join(frame(s[0], s[1], fin=len(s) < 3) for s in specs)
     for given_frames in (frames, tuple(frames), iter(frames), (f for f in frames)):
@@ -341,7 +347,8 @@ def test_only_frames_are_encoded(implementation: Implementation) -> None:
     make, encode = implementation.frames.Frame, implementation.frames.encode_frames
     for wrong in (None, b"abc", (1, b"abc"), 3):
         _raises(exceptions.not_a_frame(wrong), encode, [make(1), wrong], mask=False)
-    for not_iterable in (None, 5, make(1)):
+    wrong_iterables: tuple[Any, ...] = (None, 5, make(1))
+    for not_iterable in wrong_iterables:
         with pytest.raises(TypeError) as model:
             iter(not_iterable)
         _raises(model.value, encode, not_iterable, mask=True)

@@ -170,7 +170,13 @@ def test_a_payload_is_handed_out_as_it_comes(implementation: Implementation) -> 
     decoder = _server(implementation, partial=True, rsv=0x40)
     wire = frame(2, b"0123456789", fin=False, rsv=0x40, key=KEY)
     assert decoder.feed(wire[:6]) == []
-    named = {"opcode": Opcode.BINARY, "fin": False, "rsv1": True, "rsv2": False, "rsv3": False}
+    named: dict[str, Any] = {
+        "opcode": Opcode.BINARY,
+        "fin": False,
+        "rsv1": True,
+        "rsv2": False,
+        "rsv3": False,
+    }
     named |= {"number": 0, "length": 10}
     assert decoder.feed(wire[6:9]) == [FramePart(offset=0, data=b"012", last=False, **named)]
     assert decoder.feed(b"") == []

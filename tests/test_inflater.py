@@ -1,4 +1,4 @@
-"""The MessageDecoder's way in for permessage-deflate: what it asks of an inflater, and takes from it."""
+"""The MessageDecoder's way in for permessage-deflate: what it asks of an inflater, and takes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from streams import EURO, KEY, Repeater, frame
 
 from wsfast import exceptions
 from wsfast.events import MessagePart
-from wsfast.protocol import CloseCode
+from wsfast.protocol import CloseCode, Opcode
 
 RSV1 = 0x40
 
@@ -268,10 +268,10 @@ def test_inflated_parts_are_handed_out_as_they_come(implementation: Implementati
     for at in range(len(wire)):
         found += decoder.feed(wire[at : at + 1])
     assert found == [
-        MessagePart(2, 0, b"aa", False),
-        MessagePart(2, 2, b"bb", False),
-        MessagePart(2, 4, b"cc", False),
-        MessagePart(2, 6, b"", True),
+        MessagePart(Opcode.BINARY, 0, b"aa", False),
+        MessagePart(Opcode.BINARY, 2, b"bb", False),
+        MessagePart(Opcode.BINARY, 4, b"cc", False),
+        MessagePart(Opcode.BINARY, 6, b"", True),
     ]
     text = "ab€🚀".encode()
     decoder = _server(implementation, Repeater(), partial=True)
@@ -285,7 +285,7 @@ def test_inflated_parts_are_handed_out_as_they_come(implementation: Implementati
 
 @pytest.mark.parametrize("way", ["feed", "buffer_updated", "get_buffer", "finish"])
 def test_an_inflater_cant_call_its_decoder(implementation: Implementation, way: str) -> None:
-    said = []
+    said: list[str] = []
 
     class Reentrant:
         def inflate(self, data: bytes, last: bool, max_length: int | None) -> bytes:

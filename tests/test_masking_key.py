@@ -16,7 +16,7 @@ from processes import output, python
 
 HAVE_FORK = hasattr(os, "fork")
 
-# A source that says which process drew and never repeats itself: every key must be one of its words.
+# A source that says which process drew and never repeats itself: every key must be a word of it.
 COUNTED = """
 import os, struct, sys, threading
 lock, count, words = threading.Lock(), 0, set()

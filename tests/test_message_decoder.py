@@ -98,16 +98,15 @@ def test_text_of_every_width(implementation: Implementation, char: str, length: 
 
 def test_control_frames_come_between_fragments(implementation: Implementation) -> None:
     decoder = _server(implementation)
-    found = []
-    for wire in (
+    wires = (
         frame(1, b"a" + ROCKET[:2], fin=False, key=KEY),
         frame(9, b"1", key=KEY),
         frame(0, ROCKET[2:], fin=False, key=KEY),
         frame(10, b"2", key=KEY),
         frame(0, b"", fin=False, key=KEY),
         frame(0, b"b", key=KEY),
-    ):
-        found.append(decoder.feed(wire))
+    )
+    found = [decoder.feed(wire) for wire in wires]
     assert found == [[], [(9, b"1")], [], [(10, b"2")], [], [(1, "a🚀b")]]
 
 

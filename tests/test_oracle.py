@@ -25,6 +25,7 @@ from streams import KEY, OTHER_KEY, STREAMS, Stream, frame, message_decoder
 
 Make = Callable[[], Any]
 Predict = Callable[[Reading, Sequence[int]], list[Outcome]]
+Held = tuple[Make, Reading, Predict]
 
 
 def _hold(
@@ -41,7 +42,7 @@ def _hold(
 
 def _frame_decoders(
     implementation: Implementation, data: bytes, side: str, options: dict[str, Any]
-) -> list[tuple[Make, Reading, Predict]]:
+) -> list[Held]:
     reading = read_frames(data, side, **options)
 
     def make(partial: bool) -> Make:
@@ -52,8 +53,8 @@ def _frame_decoders(
 
 def _message_decoders(
     implementation: Implementation, data: bytes, side: str, options: dict[str, Any]
-) -> list[tuple[Make, Reading, Predict]]:
-    found: list[tuple[Make, Reading, Predict]] = []
+) -> list[Held]:
+    found: list[Held] = []
     ratio = options.get("ratio", 0)
     for text in ("str", "bytes"):
         reading = read_messages(data, side, text=text, **options)
@@ -184,7 +185,7 @@ def _bounds(cuts: list[int], length: int) -> list[int]:
     return [*sorted({cut for cut in cuts if cut < length}), length]
 
 
-def _hold_all(decoders: Any, data: bytes, cuts: list[int]) -> None:
+def _hold_all(decoders: list[Held], data: bytes, cuts: list[int]) -> None:
     for held in decoders:
         for way in WAYS:
             _hold(*held, data, _bounds(cuts, len(data)), way)

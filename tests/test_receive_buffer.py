@@ -248,7 +248,8 @@ def test_messages_do_not_change_through_a_view_of_their_buffer(
         decoder = implementation.messages.MessageDecoder("client")
         opcode, payload = (1, "é".encode() * 40000) if text else (2, b"a" * 80000)
         wire = frame(opcode, payload[:50000], fin=False) + frame(0, payload[50000:])
-        held, found = [], []
+        held: list[memoryview] = []
+        found: list[Any] = []
         while wire:
             view = decoder.get_buffer()
             held.append(view[:])
@@ -291,7 +292,8 @@ def test_the_buffer_takes_what_a_socket_gives(make: Make) -> None:
     wire = frame(2, payload, key=KEY) + frame(9, b"end", key=KEY)
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        decoder, found, sent = make("server"), [], 0
+        decoder, sent = make("server"), 0
+        found: list[Any] = []
         while len(found) < 2:
             if sent < len(wire):
                 sent += theirs.send(wire[sent : sent + 8192])

@@ -4,6 +4,7 @@ import io
 import sys
 
 import pytest
+
 from wsfast.terminal import Progress, print_table
 
 

@@ -1,4 +1,4 @@
-"""decode_text: the str of a payload, or exactly the UnicodeDecodeError that bytes.decode() raises."""
+"""decode_text: the str of a payload, or exactly the UnicodeDecodeError of bytes.decode()."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_all_code_points(implementation: Implementation, planes: tuple[int, int]
 
 
 def test_the_str_is_stored_as_narrow_as_python_does(implementation: Implementation) -> None:
-    # Else a str equal to another would differ from it in size, and C code would trust a wrong maximum.
+    # Else equal strings would differ in size, and C code would trust a wrong maximum.
     for char in WIDTHS.values():
         for count in (1, 10, 1000):
             text = char * count + "a"

@@ -1,4 +1,4 @@
-"""Several threads: own decoders side by side, one decoder by many, buffers that change while read."""
+"""Several threads: decoders side by side, one decoder by many, buffers that change while read."""
 
 from __future__ import annotations
 

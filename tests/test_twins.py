@@ -149,8 +149,8 @@ def _same(pure: Callable[..., Any], compiled: Callable[..., Any], *args: str, **
     assert one == other, (args, named)
 
 
-ONE = [(name,) for name in VALUES]
-TWO = [(first, second) for first in VALUES for second in FEW]
+ONE: list[tuple[str, ...]] = [(name,) for name in VALUES]
+TWO: list[tuple[str, ...]] = [(first, second) for first in VALUES for second in FEW]
 TWO += [(first, second) for first in FEW for second in VALUES]
 OFFSETS = [(first, "4 octets", third) for first in FEW for third in VALUES]
 
@@ -354,8 +354,8 @@ def test_pickles_load_in_a_process_on_the_other_twin(
     code = (
         "import pickle, wsfast\n"
         f"made, error = pickle.loads(bytes.fromhex({dumped!r}))\n"
-        "print(wsfast.BACKEND, type(made) is wsfast.Frame, made, made == error.completed[0], error,\n"
-        "      int(error.close_code), error.position, error.completed[1:], sep='|')"
+        "print(wsfast.BACKEND, type(made) is wsfast.Frame, made, made == error.completed[0],\n"
+        "      error, int(error.close_code), error.position, error.completed[1:], sep='|')"
     )
     assert output(code, WSFAST_BACKEND=reader) == (
         f"{reader}|True|Frame(BINARY, b'abc', fin=False, rsv2=True)|True|said|1009|3|"

@@ -1,4 +1,4 @@
-"""Utf8Validator against the grammar of RFC 3629: fed in any cuts, failing at the first bad octet."""
+"""Utf8Validator against the grammar of RFC 3629: in any cuts, failing at the first bad octet."""
 
 from __future__ import annotations
 

@@ -158,7 +158,9 @@ WSF_UTF8_AVX512 static wsf_text scan(uint8_t *dst, const uint8_t *src, size_t le
     }
     if (dst != NULL && cut != 0)
         memcpy(dst + whole, last + tail - cut, cut);
-    if (WSF_UNLIKELY(_mm512_test_epi8_mask(state.errors, state.errors) != 0))
+    /* What was left out may have been no continuation: then the character before it is cut off, too. */
+    if (WSF_UNLIKELY(_mm512_test_epi8_mask(state.errors, state.errors) != 0 ||
+                     is_cut(state.previous)))
         return fail(dst, src, len, key, group, len);
 
     /* The greatest octet, by halves. */

@@ -55,7 +55,8 @@ WSF_UTF8_AVX512 static size_t valid_prefix(const uint8_t *src, size_t len) {
     }
     if (WSF_UNLIKELY(_mm512_test_epi8_mask(errors, errors) != 0))
         return find_error(src, len, group);
-    return len;
+    /* What was left out may have been no continuation: then the character before it is cut off, too. */
+    return len - wsf_utf8_cut(src, len);
 }
 
 const wsf_utf8_functions wsf_utf8_avx512 = {valid_prefix};

@@ -16,12 +16,14 @@
 
 #define WSF_NOT_ASCII UINT64_C(0x8080808080808080)
 
-/* For short texts; words that overlap take the place of a loop over octets. */
+/* For texts of fewer than 48 octets; words that overlap take the place of a loop. */
 WSF_INLINE bool wsf_utf8_is_ascii(const uint8_t *src, size_t len) {
     if (len >= 8) {
-        uint64_t any = wsf_load64(src + len - 8);
-        for (size_t i = 0; i < len - 8; i += 8)
-            any |= wsf_load64(src + i);
+        uint64_t any = wsf_load64(src) | wsf_load64(src + len - 8);
+        if (len > 16)
+            any |= wsf_load64(src + 8) | wsf_load64(src + len - 16);
+        if (len > 32)
+            any |= wsf_load64(src + 16) | wsf_load64(src + len - 24);
         return (any & WSF_NOT_ASCII) == 0;
     }
     if (len >= 4)

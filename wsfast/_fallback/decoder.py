@@ -235,14 +235,12 @@ class Decoder(Generic[Item]):
                     self._carried = data[position:]
                     return
                 first, length, start = header
+            key = data[start - MASKING_KEY_LENGTH : start] if mask_bit else b""
             position = start + length
             if position <= size:
                 payload = data[start:position]
-                if mask_bit:
-                    payload = masked(payload, data[start - 4 : start])
-                self._whole(first, payload, completed)
+                self._whole(first, masked(payload, key) if key else payload, completed)
             else:
-                key = data[start - 4 : start] if mask_bit else b""
                 self._begin_payload(first, length, key)
                 self._take_payload(data, start, completed)
 
