@@ -1,8 +1,9 @@
 /* Masking keys, RFC 6455 section 5.3: "derived from a strong source of entropy", and drawn from a pool, since
  * asking the operating system for each would cost more than most frames do.
  *
- * Each thread has a pool of its own. A forked child finds all pools empty. An octet is wiped once
- * it has been drawn, so that it can't be drawn again.
+ * The including file defines WSF_KEY_POOL_STORAGE: WSF_THREAD_LOCAL, or nothing where a lock keeps
+ * threads apart anyhow. A forked child finds its pool empty. An octet is wiped once it has been
+ * drawn, so that it can't be drawn again.
  */
 #ifndef WSF_KEY_POOL_H
 #define WSF_KEY_POOL_H
@@ -21,7 +22,7 @@ typedef struct {
     uint8_t octets[WSF_KEY_POOL_LENGTH];
 } wsf_key_pool;
 
-static WSF_THREAD_LOCAL wsf_key_pool wsf_keys;
+static WSF_KEY_POOL_STORAGE wsf_key_pool wsf_keys;
 static unsigned wsf_key_generation;
 
 static void wsf_keys_after_fork(void) { wsf_key_generation++; }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import threading
 from typing import TYPE_CHECKING, Generic, SupportsIndex, TypeVar
@@ -77,22 +76,6 @@ class Decoder(Generic[Item]):
         self._key = b""
         self._collected: io.BytesIO | None = None
 
-    # What a decoder makes of a payload, unmasked.
-
-    def _whole(self, first: int, payload: bytes, completed: list[Item]) -> None:
-        """Take the whole of a frame."""
-        raise NotImplementedError
-
-    def _begin(self, first: int, length: int) -> None:
-        """Take the header of a data frame that isn't whole, nor to be collected."""
-        raise NotImplementedError
-
-    def _piece(self, first: int, piece: bytes, last: bool, completed: list[Item]) -> None:
-        """Take a piece of its payload: not an empty one."""
-        raise NotImplementedError
-
-    # The public part.
-
     @property
     def closed(self) -> bool:
         """Whether a Close frame has come: whatever follows it is dropped."""
@@ -145,11 +128,13 @@ class Decoder(Generic[Item]):
             count = integer("nbytes", nbytes)
             if not 0 <= count <= len(self._lent):
                 raise wrong_update(count, len(self._lent))
-            # A copy: whoever still has a view of the buffer can't change it.
             data = bytes(memoryview(self._lent)[:count])
-            if self._view is not None:
-                with contextlib.suppress(BufferError):
+            try:
+                if self._view is not None:
                     self._view.release()
+            except BufferError:
+                # Somebody still has a view of the buffer: it is theirs, `data` is a copy.
+                pass
             self._lent = self._view = None
             return self._receive(data)
         finally:
@@ -209,6 +194,20 @@ class Decoder(Generic[Item]):
     def _fail(self, error: ProtocolError) -> None:
         self._failure = error.again()
         self._collected = None
+
+    # What a decoder makes of payloads, unmasked.
+
+    def _whole(self, first: int, payload: bytes, completed: list[Item]) -> None:
+        """Take the whole of a frame."""
+        raise NotImplementedError
+
+    def _begin(self, first: int, length: int) -> None:
+        """Take the header of a data frame that isn't whole, nor to be collected."""
+        raise NotImplementedError
+
+    def _piece(self, first: int, piece: bytes, last: bool, completed: list[Item]) -> None:
+        """Take a piece of its payload: not an empty one."""
+        raise NotImplementedError
 
     # From octets to payloads.
 

@@ -5,19 +5,21 @@ from typing_extensions import Buffer
 
 from ..events import FramePart
 from ..protocol import Opcode
-from .decoder import Decoder, Item
+from .decoder import Decoder, _Item
+
+__all__ = ["Frame", "FrameDecoder", "encode_frame", "encode_frames"]
 
 @final
 class Frame:
-    def __new__(
-        cls,
+    def __init__(
+        self,
         opcode: SupportsIndex,
         payload: Buffer | str = b"",
         fin: bool = True,
         rsv1: bool = False,
         rsv2: bool = False,
         rsv3: bool = False,
-    ) -> Frame: ...
+    ) -> None: ...
     @property
     def opcode(self) -> Opcode: ...
     @property
@@ -30,7 +32,7 @@ class Frame:
     def rsv2(self) -> bool: ...
     @property
     def rsv3(self) -> bool: ...
-    def __eq__(self, other: object) -> bool: ...
+    def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]: ...
 
@@ -48,7 +50,7 @@ def encode_frame(
 def encode_frames(frames: Iterable[Frame], *, mask: bool) -> bytes: ...
 
 @final
-class FrameDecoder(Decoder[Item]):
+class FrameDecoder(Decoder[_Item]):
     @overload
     def __init__(
         self: FrameDecoder[Frame],

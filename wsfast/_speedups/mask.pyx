@@ -21,6 +21,16 @@ from ..exceptions import (
 
 __all__ = ["apply_mask", "apply_mask_inplace", "masking_key"]
 
+cdef extern from *:
+    """
+    /* Under the GIL, all threads draw from one pool; without it, each has its own. */
+    #ifdef Py_GIL_DISABLED
+    #define WSF_KEY_POOL_STORAGE WSF_THREAD_LOCAL
+    #else
+    #define WSF_KEY_POOL_STORAGE
+    #endif
+    """
+
 cdef extern from "mask/key_pool.h" nogil:
     enum:
         WSF_KEY_POOL_LENGTH
@@ -192,8 +202,8 @@ cdef int take_writable(Octets *octets, object value) except -1:
 def masking_key():
     """Return 4 octets for masking one frame, that nobody can predict: RFC 6455 section 5.3.
 
-    They come from the operating system's CSPRNG by a pool: one a thread, never shared with a
-    forked child, wiped as it is drawn from. Raises OSError where the system has no randomness.
+    They come from the operating system's CSPRNG by a pool, which no two threads draw from at once
+    and no forked child shares, and which is wiped as it is drawn from. Raises OSError where the system has no randomness.
     """
     cdef uint32_t key = draw_key()
     return PyBytes_FromStringAndSize(<const char *>&key, 4)

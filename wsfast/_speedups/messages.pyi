@@ -2,10 +2,12 @@ from typing import Any, Literal, SupportsIndex, final, overload
 
 from ..events import Inflater, MessagePart
 from ..protocol import Opcode
-from .decoder import Decoder, Item
+from .decoder import Decoder, _Item
+
+__all__ = ["MessageDecoder"]
 
 @final
-class MessageDecoder(Decoder[Item]):
+class MessageDecoder(Decoder[_Item]):
     @overload
     def __init__(
         self: MessageDecoder[tuple[Opcode, Any]],

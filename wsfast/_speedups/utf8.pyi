@@ -2,6 +2,8 @@ from typing import final
 
 from typing_extensions import Buffer
 
+__all__ = ["Utf8Validator", "decode_text", "is_utf8"]
+
 def is_utf8(data: Buffer) -> bool: ...
 def decode_text(payload: Buffer, masking_key: Buffer | None = None) -> str: ...
 
