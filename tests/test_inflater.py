@@ -75,6 +75,20 @@ def test_compressed_messages_in_any_reads(implementation: Implementation, size: 
     assert found == [(9, b"p"), (1, text), (1, text)]
 
 
+def test_one_inflater_keeps_its_window_from_message_to_message(
+    implementation: Implementation,
+) -> None:
+    compressor = zlib.compressobj(9, zlib.DEFLATED, -15)
+    text = "context takeover, RFC 7692 section 7.1.1"
+    decoder, sizes = _server(implementation, Deflate()), []
+    for _ in range(3):
+        data = compressor.compress(text.encode()) + compressor.flush(zlib.Z_SYNC_FLUSH)
+        sizes.append(len(data))
+        wire = frame(1, data[:3], rsv=RSV1, fin=False, key=KEY) + frame(0, data[3:-4], key=KEY)
+        assert decoder.feed(frame(2, b"plain", key=KEY) + wire) == [(2, b"plain"), (1, text)]
+    assert sizes[1] < sizes[0] / 2
+
+
 def _calls(decoder: Any, inflater: Repeater, wire: bytes, size: int) -> list[Any]:
     for at in range(0, len(wire), size):
         decoder.feed(wire[at : at + size])

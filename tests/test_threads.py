@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -16,6 +17,14 @@ from texts import TEXTS
 from wsfast import exceptions
 
 THREADS = 6
+
+
+@pytest.fixture(autouse=True)
+def _frequent_switches() -> Iterator[None]:
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(interval)
 
 
 def _together(works: list[Callable[[], None]]) -> None:
@@ -165,6 +174,45 @@ def test_a_decoder_in_use_by_another_thread_says_so(implementation: Implementati
         thread.join()
     assert found == [(1, "abc")]
     assert decoder.feed(frame(1, b"after", key=KEY)) == [(1, "after")]
+
+
+@pytest.mark.parametrize("kind", ["FrameDecoder", "MessageDecoder"])
+def test_an_argument_cant_use_the_decoder_that_it_is_for(
+    implementation: Implementation, kind: str
+) -> None:
+    """A call from inside of a call is refused, or comes before it; nothing is torn."""
+    module = implementation.frames if kind == "FrameDecoder" else implementation.messages
+    decoder = getattr(module, kind)("client")
+    wire = frame(2, b"abc")
+    inner: list[Any] = []
+
+    class Reentrant:
+        def __index__(self) -> int:
+            try:
+                inner.extend(decoder.feed(wire))
+            except RuntimeError as error:
+                assert str(error) == str(exceptions.in_use(kind))
+            return len(wire)
+
+        def __buffer__(self, flags: int) -> memoryview:
+            self.__index__()
+            return memoryview(wire)
+
+    for _ in range(3):
+        decoder.get_buffer()[: len(wire)] = wire
+        try:
+            found = decoder.buffer_updated(Reentrant())
+        except RuntimeError as error:
+            assert str(error) == str(exceptions.no_buffer())
+            assert len(inner) == 1
+        else:
+            assert len(found) == 1
+        if sys.version_info >= (3, 12):
+            assert len(decoder.feed(Reentrant())) == 1
+        assert len(decoder.get_buffer(Reentrant())) >= len(wire)
+        assert len(decoder.feed(wire)) == 1
+        inner.clear()
+    decoder.finish()
 
 
 def test_a_validator_by_many_threads_does_not_break(implementation: Implementation) -> None:

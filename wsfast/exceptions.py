@@ -64,7 +64,7 @@ class RemoteProtocolError(ProtocolError):
 _OPCODES = "expected 0, 1, 2, 8, 9 or 10 (RFC 6455 section 5.2)"
 
 
-# Frames from the peer ------------------------------------------------------------------------------
+# Frames from the peer
 
 
 def reserved_bits(first_octet: int, allowed: int) -> RemoteProtocolError:
@@ -128,8 +128,7 @@ def length_not_minimal(length: int, bits: int) -> RemoteProtocolError:
 
 def length_with_top_bit(length: int) -> RemoteProtocolError:
     return RemoteProtocolError(
-        f"payload length {length}: the top bit of a 64-bit length must be 0 "
-        "(RFC 6455 section 5.2)"
+        f"payload length {length}: the top bit of a 64-bit length must be 0 (RFC 6455 section 5.2)"
     )
 
 
@@ -147,9 +146,7 @@ def message_too_long(length: int, limit: int) -> RemoteProtocolError:
 
 
 def too_many_fragments(limit: int) -> RemoteProtocolError:
-    return RemoteProtocolError(
-        f"message of more than {limit} fragments", CloseCode.MESSAGE_TOO_BIG
-    )
+    return RemoteProtocolError(f"message of more than {limit} fragments", CloseCode.MESSAGE_TOO_BIG)
 
 
 def short_close_payload() -> RemoteProtocolError:
@@ -198,7 +195,7 @@ def ended_inside_message() -> RemoteProtocolError:
     )
 
 
-# Frames to the peer --------------------------------------------------------------------------------
+# Frames to the peer
 
 
 def cannot_send_opcode(opcode: int) -> LocalProtocolError:
@@ -221,11 +218,12 @@ def cannot_send_long_control_frame(opcode: int, length: int) -> LocalProtocolErr
 
 def broke_off(error: BaseException) -> LocalProtocolError:
     return LocalProtocolError(
-        f"the decoder broke off by {type(error).__name__} and lost its place", CloseCode.INTERNAL_ERROR
+        f"the decoder broke off by {type(error).__name__} and lost its place",
+        CloseCode.INTERNAL_ERROR,
     )
 
 
-# Wrong arguments -----------------------------------------------------------------------------------
+# Wrong arguments
 
 
 def not_bytes_like(name: str, value: object, also: str = "") -> TypeError:
@@ -286,7 +284,7 @@ def unsupported_isa(name: str, have: Sequence[str]) -> ValueError:
     return ValueError(f"WSFAST_ISA={name!r}: this CPU has only {', '.join(have)}")
 
 
-# Wrong use of a decoder ----------------------------------------------------------------------------
+# Wrong use of a decoder
 
 
 def in_use(name: str) -> RuntimeError:
@@ -301,7 +299,7 @@ def buffer_is_exported() -> RuntimeError:
     return RuntimeError("the buffer of get_buffer() is still held by somebody else")
 
 
-# Wrong switches ------------------------------------------------------------------------------------
+# Wrong switches
 
 
 def unknown_backend(value: str) -> ValueError:

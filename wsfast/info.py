@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import __version__, _backend
-from ._fallback.kernels import _ISAS as ISAS
+from ._fallback.kernels import ISAS
 from .machine import cpu_name, python_name, system_name
 
 # Switch: what it is where the environment doesn't say.

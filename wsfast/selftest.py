@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from . import _backend
 from ._fallback import frames, mask, messages, utf8
-from ._fallback.kernels import _ISAS as ISAS
+from ._fallback.kernels import ISAS
 from .exceptions import RemoteProtocolError
 from .protocol import FIN, LENGTH_IS_16_BIT, LENGTH_IS_64_BIT, MASK_BIT, Opcode
 

@@ -30,7 +30,7 @@ from ..protocol import (
 )
 from .arguments import integer, is_server, key_octets, limit, octets
 from .decoder import Decoder, Item, read_close
-from .header import CLOSE, OPCODES, WHOLE_MESSAGES, Rules, header, pack_7_bit
+from .header import CLOSE, OPCODES, WHOLE_MESSAGES, Rules, header, pack_7_bit, pack_16_bit
 from .mask import masked
 from .mask import masking_key as new_masking_key
 
@@ -189,8 +189,11 @@ def encode_frame(
     if mask:
         return _masked_frame(first, payload, new_masking_key())
     length = len(payload)
+    # As header() does: the call would cost as much as the packing.
     if length < LENGTH_IS_16_BIT:
         return pack_7_bit(first, length) + payload
+    if length < 2**16:
+        return pack_16_bit(first, LENGTH_IS_16_BIT, length) + payload
     return header(first, length, 0) + payload
 
 

@@ -49,7 +49,7 @@ WHOLE_MESSAGES = (WHOLE_TEXT, WHOLE_BINARY)
 CLOSE = FIN | Opcode.CLOSE.value
 
 pack_7_bit = struct.Struct("!BB").pack
-_pack_16_bit = struct.Struct("!BBH").pack
+pack_16_bit = struct.Struct("!BBH").pack
 _pack_64_bit = struct.Struct("!BBQ").pack
 
 
@@ -58,7 +58,7 @@ def header(first: int, length: int, mask_bit: int) -> bytes:
     if length < LENGTH_IS_16_BIT:
         return pack_7_bit(first, mask_bit | length)
     if length < 2**16:
-        return _pack_16_bit(first, mask_bit | LENGTH_IS_16_BIT, length)
+        return pack_16_bit(first, mask_bit | LENGTH_IS_16_BIT, length)
     return _pack_64_bit(first, mask_bit | LENGTH_IS_64_BIT, length)
 
 

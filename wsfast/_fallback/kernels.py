@@ -9,7 +9,7 @@ from ..exceptions import unknown_isa
 _OPERATIONS = ("mask", "utf8", "text", "encode")
 
 # What WSFAST_ISA may say, lowest first: a ceiling for the compiled twin's kernels.
-_ISAS = ["scalar", "sse2", "ssse3", "avx2", "avx512", "neon"]
+ISAS = ["scalar", "sse2", "ssse3", "avx2", "avx512", "neon"]
 
 
 def active() -> dict[str, str]:
@@ -37,8 +37,8 @@ def select(isa: str | None) -> None:
 
     An unknown name is a ValueError.
     """
-    if isa is not None and isa not in _ISAS:
-        raise unknown_isa(isa, _ISAS)
+    if isa is not None and isa not in ISAS:
+        raise unknown_isa(isa, ISAS)
 
 
 select(os.environ.get("WSFAST_ISA") or None)

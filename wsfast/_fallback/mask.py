@@ -98,10 +98,11 @@ def apply_mask_inplace(buffer: Buffer, masking_key: Buffer, offset: SupportsInde
     """
     if type(buffer) is bytearray:
         key = _key_at(masking_key, offset)
-        if len(buffer) > _LONGEST_INTEGER:
-            _mask_long(buffer, key)
-        else:
-            buffer[:] = masked(buffer, key)
+        with memoryview(buffer):  # no other thread resizes it meanwhile
+            if len(buffer) > _LONGEST_INTEGER:
+                _mask_long(buffer, key)
+            else:
+                buffer[:] = masked(buffer, key)
         return
     with view_of("buffer", buffer) as view:
         if view.readonly:

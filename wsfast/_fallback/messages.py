@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from codecs import utf_8_decode
 from math import inf
 from typing import Any, Literal, SupportsIndex, final, overload
 
@@ -19,7 +20,7 @@ from ..protocol import (
 from .arguments import is_server, limit, octets
 from .decoder import Decoder, Item, read_close
 from .header import CLOSE, OPCODES, WHOLE_BINARY, WHOLE_TEXT, Rules
-from .utf8 import decode_piece, text_error
+from .utf8 import check_begun, text_error
 
 _BINARY = Opcode.BINARY
 _TEXT = Opcode.TEXT
@@ -169,12 +170,14 @@ class MessageDecoder(Decoder[Item]):
         start = self._taken - len(self._begun)
         data: str | bytes = piece
         offset = self._taken
+        whole = len(text)
         try:
-            if self._text_is_str:
-                data, whole = decode_piece(text, ended)
-                offset = start
-            else:
-                whole = len(text) if text.isascii() else decode_piece(text, ended)[1]
+            if self._text_is_str or not text.isascii():
+                characters, whole = utf_8_decode(text, "strict", ended)
+                if whole < len(text):
+                    check_begun(text, whole)
+                if self._text_is_str:
+                    data, offset = characters, start
         except UnicodeDecodeError as error:
             # What came before the octet at fault counts, however the stream was cut.
             failure = text_error(error, start)

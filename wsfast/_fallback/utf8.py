@@ -24,14 +24,11 @@ def text_error(error: UnicodeDecodeError, position: int) -> RemoteProtocolError:
     return invalid_utf8(position + fault, text[fault])
 
 
-def decode_piece(text: bytes, last: bool) -> tuple[str, int]:
-    """The whole characters that a piece of text begins with, and how many octets they take; what
-    follows them begins another one. `last`: nothing may follow."""
-    characters, whole = utf_8_decode(text, "strict", last)
-    # CPython waits for the third octet of a surrogate.
-    if whole < len(text) and text[whole] == 0xED and text[whole + 1 :] > b"\x9f":
+def check_begun(text: bytes, whole: int) -> None:
+    """Check what follows the whole characters that `codecs.utf_8_decode` has found: of a surrogate,
+    CPython waits for the third octet."""
+    if text[whole] == 0xED and text[whole + 1 :] > b"\x9f":
         raise UnicodeDecodeError("utf-8", text, whole, whole + 1, "invalid continuation byte")
-    return characters, whole
 
 
 def is_utf8(data: Buffer) -> bool:
@@ -101,7 +98,9 @@ class Utf8Validator:
         text = begun + data if begun else data
         if not text.isascii():
             try:
-                whole = decode_piece(text, False)[1]
+                whole = utf_8_decode(text)[1]
+                if whole < len(text):
+                    check_begun(text, whole)
             except UnicodeDecodeError as error:
                 raise self._failed(text_error(error, self._position - len(begun))) from None
             self._begun = text[whole:]

@@ -1,8 +1,8 @@
-"""What FrameDecoder and MessageDecoder have in common: the frames' headers, and memory."""
+"""What FrameDecoder and MessageDecoder have in common: headers, limits, and whose turn it is."""
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
-from cpython.object cimport PyObject
+from .gathering cimport Gathering, Region
 
 cdef extern from "frame/frame.h" nogil:
     enum:
@@ -60,15 +60,6 @@ cdef extern from *:
 cdef tuple OPCODES  # the members of Opcode by value, None where reserved
 
 
-cdef class Region:
-    """Memory that get_buffer() hands out."""
-
-    cdef uint8_t *at
-    cdef Py_ssize_t length
-    cdef Py_ssize_t exports
-    cdef PyObject *owner  # the object whose memory it is; NULL: the region's own
-
-
 cdef class Decoder:
     cdef wsf_frame_rules rules
     cdef wsf_frame_header header
@@ -87,18 +78,16 @@ cdef class Decoder:
     cdef object view               # what get_buffer() has handed out: a view of
     cdef Region region
     cdef bint direct               # …which is memory of `gathered`
-    # A payload on its way: a bytes object, or an ASCII str whose octets may be any while nobody sees it.
-    cdef PyObject *gathered
-    cdef bint gathers_str
-    cdef size_t gathered_length
-    cdef size_t gathered_room
+    cdef Gathering gathered        # the payload that is on its way
 
     cdef int set_up(self, object side, object rsv) except -1
 
     # One call of the owner.
     cdef int open_up(self) except -1
-    cdef int run_or_fail(self, const uint8_t *src, size_t length, bint fixed, list completed) except -1
-    cdef int hand_out(self) except -1
+    cdef int run_or_fail(
+        self, const uint8_t *src, size_t length, bint fixed, list completed
+    ) except -1
+    cdef int lend(self) except -1
     cdef bint is_held(self) except -1
     cdef int take_back(self) except -1
 
@@ -122,16 +111,7 @@ cdef class Decoder:
     cdef uint32_t key_here(self)
     cdef bytes unmasked(self, const uint8_t *src, size_t length, uint64_t offset)
     cdef object read_close(self, const uint8_t *src)
-
-    # Memory.
     cdef uint64_t left_of_message(self)
-    cdef uint8_t *gathered_at(self)
-    cdef uint8_t *gather(self, size_t more, uint64_t left) except NULL
-    cdef object take_gathered(self)
-    cdef int drop_gathered(self) except -1
-    cdef int new_gathered(self, size_t room) except -1
-    cdef int resize_gathered(self, size_t room) except -1
-    cdef int leave_behind(self, size_t more) except -1
 
 
 cdef uint64_t limit(str name, object value) except? 0xFFFFFFFFFFFFFFFF

@@ -1,46 +1,31 @@
-"""What FrameDecoder and MessageDecoder have in common: the frames' headers, and memory."""
+"""What FrameDecoder and MessageDecoder have in common: headers, limits, and whose turn it is."""
 
-from cpython.buffer cimport PyBuffer_FillInfo
-from cpython.bytes cimport PyBytes_FromStringAndSize
-from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
-from cpython.ref cimport Py_INCREF, Py_XDECREF
+from types import GenericAlias
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.string cimport memcpy
 
+from .gathering cimport Gathering, Region, new_region
 from .guard cimport enter, leave
 from .kernels cimport use, wsf_mask_rotate
 from .mask cimport Octets, release, take, take_index
-from .utf8 cimport PyUnicode_DATA, PyUnicode_New, decode, find_error
+from .utf8 cimport decode, find_error
 
 from .. import exceptions
 from ..events import Close
 from ..protocol import RECEIVE_BUFFER_LENGTH, CloseCode, Opcode, is_close_code_on_the_wire
-
-cdef extern from "Python.h":
-    int _PyBytes_Resize(PyObject **octets, Py_ssize_t size) except -1
-    int PyUnicode_Resize(PyObject **text, Py_ssize_t size) except -1
-    char *PyBytes_AS_STRING(PyObject *octets)
-    void *data_of_str "PyUnicode_DATA"(PyObject *text)
-    object steal "__Pyx_PyObject_Steal"(PyObject *value)
-
-cdef extern from *:
-    """
-    /* Hands over a reference of our own. */
-    #define __Pyx_PyObject_Steal(value) ((PyObject *)(value))
-    """
 
 cdef extern from "frame/frame.h" nogil:
     wsf_frame_finding wsf_frame_read(
         wsf_frame_header *header, const uint8_t *src, size_t length, const wsf_frame_rules *rules
     )
 
+__all__ = ["Decoder"]
+
 OPCODES = tuple([Opcode(value) if value in tuple(Opcode) else None for value in range(16)])
 
 cdef size_t RECEIVE = RECEIVE_BUFFER_LENGTH
 cdef object NO_STATUS = int(CloseCode.NO_STATUS_RCVD)
-
-cdef enum:
-    # The least that a payload on its way takes, in octets.
-    LEAST_ROOM = 256
 
 
 cdef uint64_t limit(str name, object value) except? 0xFFFFFFFFFFFFFFFF:
@@ -53,24 +38,9 @@ cdef uint64_t limit(str name, object value) except? 0xFFFFFFFFFFFFFFFF:
     return UNLIMITED if value >= UNLIMITED else value
 
 
-cdef class Region:
-    def __getbuffer__(self, Py_buffer *buffer, int flags):
-        PyBuffer_FillInfo(buffer, self, self.at, self.length, 0, flags)
-        self.exports += 1
-
-    def __releasebuffer__(self, Py_buffer *buffer):
-        self.exports -= 1
-
-    def __dealloc__(self):
-        if self.owner == NULL:
-            PyMem_RawFree(self.at)
-        else:
-            Py_XDECREF(self.owner)
-
-
 cdef class Decoder:
-    def __dealloc__(self):
-        Py_XDECREF(self.gathered)
+    def __cinit__(self):
+        self.gathered = Gathering.__new__(Gathering)
 
     cdef int set_up(self, object side, object rsv) except -1:
         if not isinstance(side, str) or side not in ("server", "client"):
@@ -84,12 +54,16 @@ cdef class Decoder:
         self.rules.fragments_left = self.max_fragments = UNLIMITED
         return 0
 
+    @classmethod
+    def __class_getitem__(cls, item):
+        return GenericAlias(cls, item)
+
     @property
     def closed(self):
         """Whether a Close frame has come. What follows it is dropped: RFC 6455 section 5.5.1."""
         return self.is_closed
 
-    # One call of the owner ------------------------------------------------------------------------
+    # One call of the owner
 
     cdef int open_up(self) except -1:
         if not enter(&self.busy):
@@ -103,9 +77,9 @@ cdef class Decoder:
         """Take the next octets from the wire, cut anywhere; return what they complete, in order.
 
         `data` is any C-contiguous bytes-like object. Raises RemoteProtocolError where the peer
-        broke a rule of RFC 6455 or exceeded a limit: its `close_code` is the one to fail the connection
-        with, and its `completed` what this call had completed before. The decoder stays failed:
-        every later call raises the same again.
+        broke a rule of RFC 6455 or exceeded a limit: its `close_code` is the one to fail the
+        connection with, and its `completed` what this call had completed before. The decoder stays
+        failed: every later call raises the same again.
         """
         cdef Octets octets
         cdef list completed = []
@@ -122,12 +96,14 @@ cdef class Decoder:
             leave(&self.busy)
         return completed
 
-    cdef int run_or_fail(self, const uint8_t *src, size_t length, bint fixed, list completed) except -1:
+    cdef int run_or_fail(
+        self, const uint8_t *src, size_t length, bint fixed, list completed
+    ) except -1:
         try:
             self.run(src, length, fixed, completed)
         except exceptions.ProtocolError as error:
             error.completed = completed
-            self.error = error
+            self.error = error.again()
             raise
         except BaseException as error:
             self.error = exceptions.broke_off(error)
@@ -144,7 +120,7 @@ cdef class Decoder:
         try:
             take_index(sizehint, "sizehint")
             if self.region is None:
-                self.hand_out()
+                self.lend()
             if self.view is None:
                 self.view = memoryview(self.region)
             return self.view
@@ -175,10 +151,12 @@ cdef class Decoder:
                 self.run_or_fail(region.at, length, not exported, completed)
             else:
                 if exported:
-                    self.leave_behind(length)
+                    self.gathered.leave_behind(length)
                 del region
                 if length != 0:
-                    self.run_or_fail(self.gathered_at() + self.gathered_length, length, True, completed)
+                    self.run_or_fail(
+                        self.gathered.at() + self.gathered.length, length, True, completed
+                    )
         finally:
             leave(&self.busy)
         return completed
@@ -197,7 +175,7 @@ cdef class Decoder:
         if self.rules.in_message:
             raise exceptions.ended_inside_message()
 
-    # Frames ---------------------------------------------------------------------------------------
+    # Frames
 
     cdef int run(self, const uint8_t *src, size_t length, bint fixed, list completed) except -1:
         cdef wsf_frame_finding finding
@@ -212,7 +190,8 @@ cdef class Decoder:
                     finding = wsf_frame_read(&self.header, src, end - src, &self.rules)
                     some = self.header.size
                 else:
-                    some = min(<size_t>(end - src), <size_t>(WSF_MAX_HEADER_LENGTH - self.header_length))
+                    some = WSF_MAX_HEADER_LENGTH - self.header_length
+                    some = min(some, <size_t>(end - src))
                     memcpy(self.header_octets + self.header_length, src, some)
                     finding = wsf_frame_read(
                         &self.header, self.header_octets, self.header_length + some, &self.rules
@@ -311,7 +290,7 @@ cdef class Decoder:
     cdef bytes unmasked(self, const uint8_t *src, size_t length, uint64_t offset):
         octets = PyBytes_FromStringAndSize(NULL, length)
         use.mask.apply(
-            <uint8_t *>PyBytes_AS_STRING(<PyObject *>octets),
+            <uint8_t *>PyBytes_AS_STRING(octets),
             src,
             length,
             wsf_mask_rotate(self.header.key, offset),
@@ -335,87 +314,20 @@ cdef class Decoder:
             raise find_error(octets + 2, length - 2, 0, 0)
         return Close(code, reason)
 
-    # Memory ---------------------------------------------------------------------------------------
-
-    cdef uint8_t *gathered_at(self):
-        if self.gathers_str:
-            return <uint8_t *>data_of_str(self.gathered)
-        return <uint8_t *>PyBytes_AS_STRING(self.gathered)
-
-    cdef int new_gathered(self, size_t room) except -1:
-        if self.gathers_str:
-            gathered = PyUnicode_New(room, 0x7F)
-        else:
-            gathered = PyBytes_FromStringAndSize(NULL, room)
-        Py_INCREF(gathered)
-        self.gathered = <PyObject *>gathered
-        self.gathered_room = room
-        return 0
-
-    cdef int resize_gathered(self, size_t room) except -1:
-        if self.gathers_str:
-            PyUnicode_Resize(&self.gathered, room)
-        else:
-            _PyBytes_Resize(&self.gathered, room)
-        self.gathered_room = room
-        return 0
-
     cdef uint64_t left_of_message(self):
         """How many octets the message still has, as far as that is known."""
         return self.header.length - self.offset if self.header.first & WSF_FIN else UNLIMITED
 
-    cdef uint8_t *gather(self, size_t more, uint64_t left) except NULL:
-        """Make room for `more` of the `left` octets of the message, and return where.
+    # Memory for get_buffer()
 
-        Room grows by halves, as octets come: never by what a header promised, and not past the
-        message's end.
-        """
-        cdef size_t needed = self.gathered_length + more
-        cdef size_t room = self.gathered_room + (self.gathered_room >> 1)
-        if self.gathered == NULL or needed > self.gathered_room:
-            room = max(room, needed, <size_t>LEAST_ROOM)
-            if left < room - self.gathered_length:
-                room = self.gathered_length + left
-            if self.gathered == NULL:
-                self.new_gathered(room)
-            else:
-                self.resize_gathered(room)
-        return self.gathered_at() + self.gathered_length
-
-    cdef object take_gathered(self):
-        """Hand out what was gathered."""
-        cdef PyObject *gathered
-        if self.gathered == NULL:
-            return "" if self.gathers_str else b""
-        if self.gathered_length != self.gathered_room:
-            self.resize_gathered(self.gathered_length)
-        gathered = self.gathered
-        self.gathered = NULL
-        self.gathered_length = self.gathered_room = 0
-        return steal(gathered)
-
-    cdef int drop_gathered(self) except -1:
-        Py_XDECREF(self.gathered)
-        self.gathered = NULL
-        self.gathered_length = self.gathered_room = 0
-        return 0
-
-    cdef int hand_out(self) except -1:
-        """Make the memory that get_buffer() returns."""
+    cdef int lend(self) except -1:
         cdef uint64_t left = self.header.length - self.offset
-        cdef Region region = Region.__new__(Region)
         self.direct = self.in_payload and left >= RECEIVE and self.gathers()
         if self.direct:
-            region.at = self.gather(RECEIVE, self.left_of_message())
-            region.length = min(left, <uint64_t>(self.gathered_room - self.gathered_length))
-            region.owner = self.gathered
-            Py_INCREF(<object>self.gathered)
+            self.gathered.reserve(RECEIVE, self.left_of_message())
+            self.region = self.gathered.lend(left)
         else:
-            region.at = <uint8_t *>PyMem_RawMalloc(RECEIVE)
-            if region.at == NULL:
-                raise MemoryError
-            region.length = RECEIVE
-        self.region = region
+            self.region = new_region(RECEIVE)
         return 0
 
     cdef bint is_held(self) except -1:
@@ -433,13 +345,4 @@ cdef class Decoder:
         if self.is_held():
             raise exceptions.buffer_is_exported()
         self.region = None
-        return 0
-
-    cdef int leave_behind(self, size_t more) except -1:
-        """Leave what was gathered to those who still hold its memory, and go on with a copy."""
-        cdef PyObject *old = self.gathered
-        cdef const uint8_t *octets = self.gathered_at()
-        self.new_gathered(self.gathered_room)
-        memcpy(self.gathered_at(), octets, self.gathered_length + more)
-        Py_XDECREF(old)
         return 0

@@ -1,8 +1,8 @@
 /* A shorter way into the functions that are called once a frame.
  *
- * To take arguments apart for any kind of call costs as much as the work on a short payload. The call
- * that nearly all programs make goes straight to `run`; every other one to the general function,
- * whose name, signature and documentation the result has.
+ * To take arguments apart for any kind of call costs as much as the work on a short payload. The
+ * call that nearly all programs make goes straight to `run`; every other one to the general
+ * function, whose name, signature and documentation the result has.
  */
 #ifndef WSF_DIRECT_H
 #define WSF_DIRECT_H

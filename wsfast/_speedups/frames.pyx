@@ -1,8 +1,8 @@
 """Frames, RFC 6455 section 5.2, by the C kernels."""
 
 cimport cython
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.long cimport PyLong_AsLongAndOverflow, PyLong_Check
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.long cimport PyLong_AsLongAndOverflow, PyLong_CheckExact
 from cpython.unicode cimport PyUnicode_Check
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
@@ -61,7 +61,7 @@ cdef enum:
 cdef inline int take_opcode(object value) except -1:
     cdef int overflow
     cdef long number
-    if not PyLong_Check(value):
+    if not PyLong_CheckExact(value):
         value = take_index(value, "opcode")
     number = PyLong_AsLongAndOverflow(value, &overflow)
     if overflow != 0 or not 0 <= number <= WSF_OPCODE_BITS or OPCODES[number] is None:
@@ -75,8 +75,8 @@ cdef inline int take_opcode(object value) except -1:
 cdef class Frame:
     """One frame: RFC 6455 section 5.2. Immutable, equal by value, hashable, picklable.
 
-    `opcode` is an Opcode, `payload` unmasked bytes (a str is taken as its UTF-8), and `fin`, `rsv1`, `rsv2`
-    and `rsv3` are bools. Raises LocalProtocolError for an opcode that is reserved.
+    `opcode` is an Opcode, `payload` unmasked bytes (a str is taken as its UTF-8), and `fin`,
+    `rsv1`, `rsv2` and `rsv3` are bools. Raises LocalProtocolError for an opcode that is reserved.
     """
 
     cdef readonly object opcode
@@ -231,8 +231,8 @@ def encode_frame(
     """Return one frame as it goes on the wire: RFC 6455 section 5.2.
 
     `payload` is a str, sent as UTF-8, or any C-contiguous bytes-like object. A client must mask,
-    a server must not: `mask` says so. The key is drawn as by `masking_key()`; `masking_key` names one
-    instead, for tests and proxies.
+    a server must not: `mask` says so. The key is drawn as by `masking_key()`; `masking_key` names
+    one instead, for tests and proxies.
 
     Raises LocalProtocolError for a reserved opcode, and for a control frame that is longer than
     125 octets or not `fin`; TypeError and ValueError for wrong arguments, UnicodeEncodeError for
@@ -315,20 +315,23 @@ def encode_frames(frames, *, mask):
 
 @cython.final
 cdef class FrameDecoder(Decoder):
-    """Takes wire octets apart into frames, with every rule of RFC 6455 section 5 for their receiver.
+    """Takes wire octets apart into frames, with every rule of RFC 6455 section 5.
 
-    `side` is whose end this is, "server" or "client". `rsv` is the union of RSV1, RSV2 and RSV3
-    that an extension uses in data frames. A payload of more than `max_payload_length` octets
-    (None: no limit) fails with close code 1009, every broken rule with 1002; the reason of a
-    Close frame must be UTF-8 (1007); a text's is not looked at. With `partial`, what has come of a payload
-    is handed out as it comes, as FramePart, in constant memory.
+    `side` is whose end this is: "server" expects masked frames, "client" unmasked ones. `rsv` is
+    the union of RSV1, RSV2 and RSV3 that an extension uses in data frames. A payload of more than
+    `max_payload_length` octets (None: no limit) fails with close code 1009, every broken rule with
+    1002; the reason of a Close frame must be UTF-8 (1007); whether a text is, is not looked at.
+    With `partial`, what has come of a payload is handed out as it comes, as FramePart, in constant
+    memory.
 
     One thread at a time: another one, or a call from within a call, gets a RuntimeError.
     """
 
     cdef uint64_t number
 
-    def __init__(self, side, *, rsv=0, max_payload_length=DEFAULT_MAX_PAYLOAD_LENGTH, partial=False):
+    def __init__(
+        self, side, *, rsv=0, max_payload_length=DEFAULT_MAX_PAYLOAD_LENGTH, partial=False
+    ):
         self.set_up(side, rsv)
         self.rules.max_payload = limit("max_payload_length", max_payload_length)
         self.partial = partial
@@ -355,12 +358,12 @@ cdef class FrameDecoder(Decoder):
         if self.partial:
             completed.append(self.part(src, length, last))
             return 0
-        dst = self.gather(length, self.left_of_message())
+        dst = self.gathered.reserve(length, self.left_of_message())
         use.mask.apply(dst, src, length, self.key_here())
-        self.gathered_length += length
+        self.gathered.length += length
         if last:
             frame = Frame.__new__(Frame)
-            frame.payload = self.take_gathered()
+            frame.payload = self.gathered.take()
             frame.opcode = OPCODES[self.header.first & WSF_OPCODE_BITS]
             frame.first = self.header.first
             completed.append(frame)

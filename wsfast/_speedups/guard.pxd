@@ -4,8 +4,8 @@ cdef extern from *:
     """
     #ifdef Py_GIL_DISABLED
     #include <stdatomic.h>
-    /* The flag is an int of a Python object; C11 lets its address be used as an atomic one's where
-     * the two have one layout, as they have with every compiler that builds free-threaded Python. */
+    /* An int and an atomic int have one layout, with every compiler that builds free-threaded
+     * Python. */
     static inline int wsf_enter(int *busy) {
         return atomic_exchange((_Atomic(int) *)busy, 1) == 0;
     }

@@ -15,7 +15,9 @@ cdef extern from "cpu.h" nogil:
     const wsf_isa *wsf_isas
     uint32_t wsf_cpu_detect()
     const char *wsf_cpu_name(unsigned int bit)
-    const wsf_kernel *wsf_kernel_choose(const wsf_kernel *kernels, uint32_t have, const char *ceiling)
+    const wsf_kernel *wsf_kernel_choose(
+        const wsf_kernel *kernels, uint32_t have, const char *ceiling
+    )
 
 cdef extern from "mask/mask.h" nogil:
     ctypedef struct wsf_mask_functions:
@@ -42,9 +44,15 @@ cdef extern from "text/text.h" nogil:
     ctypedef struct wsf_text_functions:
         size_t (*ascii)(uint8_t *dst, const uint8_t *src, size_t len, uint32_t key) noexcept nogil
         wsf_text (*scan)(uint8_t *dst, const uint8_t *src, size_t len, uint32_t key) noexcept nogil
-        size_t (*to_latin1)(uint8_t *dst, size_t room, const uint8_t *src, size_t len, uint32_t key) noexcept nogil
-        size_t (*to_ucs2)(uint16_t *dst, size_t room, const uint8_t *src, size_t len, uint32_t key) noexcept nogil
-        size_t (*to_ucs4)(uint32_t *dst, size_t room, const uint8_t *src, size_t len, uint32_t key) noexcept nogil
+        size_t (*to_latin1)(
+            uint8_t *dst, size_t room, const uint8_t *src, size_t len, uint32_t key
+        ) noexcept nogil
+        size_t (*to_ucs2)(
+            uint16_t *dst, size_t room, const uint8_t *src, size_t len, uint32_t key
+        ) noexcept nogil
+        size_t (*to_ucs4)(
+            uint32_t *dst, size_t room, const uint8_t *src, size_t len, uint32_t key
+        ) noexcept nogil
 
     const wsf_kernel *wsf_text_kernels
 
@@ -53,9 +61,15 @@ cdef extern from "encode/encode.h" nogil:
         size_t (*length_latin1)(const uint8_t *src, size_t len) noexcept nogil
         size_t (*length_ucs2)(const uint16_t *src, size_t len) noexcept nogil
         size_t (*length_ucs4)(const uint32_t *src, size_t len) noexcept nogil
-        void (*from_latin1)(uint8_t *dst, size_t dst_len, const uint8_t *src, size_t len, uint32_t key) noexcept nogil
-        void (*from_ucs2)(uint8_t *dst, size_t dst_len, const uint16_t *src, size_t len, uint32_t key) noexcept nogil
-        void (*from_ucs4)(uint8_t *dst, size_t dst_len, const uint32_t *src, size_t len, uint32_t key) noexcept nogil
+        void (*from_latin1)(
+            uint8_t *dst, size_t dst_len, const uint8_t *src, size_t len, uint32_t key
+        ) noexcept nogil
+        void (*from_ucs2)(
+            uint8_t *dst, size_t dst_len, const uint16_t *src, size_t len, uint32_t key
+        ) noexcept nogil
+        void (*from_ucs4)(
+            uint8_t *dst, size_t dst_len, const uint32_t *src, size_t len, uint32_t key
+        ) noexcept nogil
 
     const wsf_kernel *wsf_encode_kernels
 

@@ -41,7 +41,9 @@ cdef list isa_names(uint32_t features):
 
 def compiled():
     """The kernels that this build has, best first, by operation."""
-    return {operation.name.decode(): isas(operation.kernels, <uint32_t>-1) for operation in OPERATIONS}
+    return {
+        operation.name.decode(): isas(operation.kernels, <uint32_t>-1) for operation in OPERATIONS
+    }
 
 
 def available():
@@ -55,7 +57,7 @@ def active():
 
 
 def cpu():
-    """The instruction sets that this CPU and operating system have, as far as a kernel asks for them."""
+    """The instruction sets of this CPU and operating system, as far as a kernel asks for them."""
     cdef unsigned int bit = 0
     cdef list names = []
     while wsf_cpu_name(bit) != NULL:

@@ -5,7 +5,7 @@ from os import urandom
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyObject_CheckBuffer, PyObject_GetBuffer
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from cpython.long cimport PyLong_Check
+from cpython.number cimport PyIndex_Check, PyNumber_Index
 from libc.string cimport memcpy
 
 from .kernels cimport NOGIL_LENGTH, use, wsf_mask_rotate
@@ -76,12 +76,9 @@ cdef int take_key_view(uint32_t *key, object value) except -1:
 
 
 cdef object take_index(object value, str name):
-    if PyLong_Check(value):
-        return value
-    try:
-        return value.__index__()
-    except AttributeError:
-        raise not_an_integer(name, value) from None
+    if not PyIndex_Check(value):
+        raise not_an_integer(name, value)
+    return PyNumber_Index(value)
 
 
 cdef size_t take_offset(object value) except? 0xFF:
@@ -171,7 +168,7 @@ def apply_mask_inplace(buffer, masking_key, offset=0):
 cdef object mask_bytearray(object buffer, uint32_t key):
     cdef size_t length = PyByteArray_GET_SIZE(buffer)
     if length >= NOGIL_LENGTH:
-        return general_apply_mask_inplace(buffer, PyBytes_FromStringAndSize(<const char *>&key, 4))
+        return general_apply_mask_inplace(buffer, (<const char *>&key)[:4])
     use.mask.apply(
         <uint8_t *>PyByteArray_AS_STRING(buffer),
         <const uint8_t *>PyByteArray_AS_STRING(buffer),
@@ -203,7 +200,8 @@ def masking_key():
     """Return 4 octets for masking one frame, that nobody can predict: RFC 6455 section 5.3.
 
     They come from the operating system's CSPRNG by a pool, which no two threads draw from at once
-    and no forked child shares, and which is wiped as it is drawn from. Raises OSError where the system has no randomness.
+    and no forked child shares, and which is wiped as it is drawn from. Raises OSError where the
+    system has no randomness.
     """
     cdef uint32_t key = draw_key()
     return PyBytes_FromStringAndSize(<const char *>&key, 4)

@@ -45,11 +45,11 @@ cdef class MessageDecoder(Decoder):
     (with text="bytes": its UTF-8, validated), bytes for BINARY, PING and PONG, a `Close` for CLOSE.
 
     `max_message_length` and `max_payload_length` (of one frame) are octets, `max_fragments` frames
-    of one message; None is no limit, and to exceed one fails with close code 1009. Text is validated as it
-    arrives, and fails at the first octet that can't be continued (1007). `inflater` is an `Inflater`, for
-    permessage-deflate (RFC 7692): with one, RSV1 is allowed in a message's first frame, and
-    max_message_length applies to what is inflated. With `partial`, what has come of a message is handed
-    out as it comes, as MessagePart, in constant memory.
+    of one message; None is no limit, and to exceed one fails with close code 1009. Text is
+    validated as it arrives, and fails at the first octet that can't be continued (1007).
+    `inflater` is an `Inflater`, for permessage-deflate (RFC 7692): with one, RSV1 is allowed in a
+    message's first frame, and max_message_length applies to what is inflated. With `partial`, what
+    has come of a message is handed out as it comes, as MessagePart, in constant memory.
 
     One thread at a time: another one, or a call from within a call, gets a RuntimeError.
     """
@@ -93,7 +93,7 @@ cdef class MessageDecoder(Decoder):
         if opcode != WSF_CONTINUATION:
             self.opcode = opcode
             self.is_compressed = self.header.first & WSF_RSV1 != 0
-            self.gathers_str = self.wants_str and opcode == WSF_TEXT
+            self.gathered.is_str = self.wants_str and opcode == WSF_TEXT
             self.message_length = self.handed_out = 0
             self.valid = self.characters = self.top = 0
         if not self.is_compressed:
@@ -125,7 +125,7 @@ cdef class MessageDecoder(Decoder):
                 return 0
         elif partial or self.is_compressed or opcode == WSF_CONTINUATION or not first & WSF_FIN:
             return self.piece(src, length, True, completed)
-        elif self.gathers_str:
+        elif self.gathered.is_str:
             payload = decode(src, length, self.header.key, fixed)
             if payload is None:
                 raise find_error(src, length, self.header.key, 0)
@@ -152,20 +152,22 @@ cdef class MessageDecoder(Decoder):
     cdef bint gathers(self):
         return not (self.partial or self.is_compressed or self.header.first & WSF_CONTROL_BIT)
 
-    # Whole messages -------------------------------------------------------------------------------
+    # Whole messages
 
     cdef int append(self, const uint8_t *src, size_t length, uint32_t key, uint64_t left) except -1:
-        cdef uint8_t *dst = self.gather(length, left)
+        cdef uint8_t *dst = self.gathered.reserve(length, left)
         if self.opcode == WSF_TEXT:
             self.append_text(dst, src, length, key)
         else:
             use.mask.apply(dst, src, length, key)
-        self.gathered_length += length
+        self.gathered.length += length
         return 0
 
-    cdef int append_text(self, uint8_t *dst, const uint8_t *src, size_t length, uint32_t key) except -1:
-        """Unmask and validate in one pass, behind the octets of a character that is not complete."""
-        cdef size_t begun = self.gathered_length - self.valid
+    cdef int append_text(
+        self, uint8_t *dst, const uint8_t *src, size_t length, uint32_t key
+    ) except -1:
+        """Unmask and validate in one pass, behind the octets of a character that was cut."""
+        cdef size_t begun = self.gathered.length - self.valid
         cdef wsf_text found
         while begun != 0 and length != 0:
             use.mask.apply(dst, src, 1, key)
@@ -193,18 +195,18 @@ cdef class MessageDecoder(Decoder):
         return 0
 
     cdef int complete(self, list completed) except -1:
-        cdef size_t length = self.gathered_length
+        cdef size_t length = self.gathered.length
         if self.opcode == WSF_TEXT and self.valid != length:
             raise truncated_utf8(length)
-        if self.gathers_str and self.top >= 0x80:
-            payload = transcode(self.gathered_at(), length, 0, self.characters, self.top)
-            self.drop_gathered()
+        if self.gathered.is_str and self.top >= 0x80:
+            payload = transcode(self.gathered.at(), length, 0, self.characters, self.top)
+            self.gathered.drop()
         else:
-            payload = self.take_gathered()
+            payload = self.gathered.take()
         completed.append((OPCODES[self.opcode], payload))
         return 0
 
-    # Compressed messages --------------------------------------------------------------------------
+    # Compressed messages
 
     cdef int inflate(self, const uint8_t *src, size_t length, bint last, list completed) except -1:
         cdef Octets inflated
@@ -232,7 +234,7 @@ cdef class MessageDecoder(Decoder):
             release(&inflated)
         return 0
 
-    # Messages in parts ----------------------------------------------------------------------------
+    # Messages in parts
 
     cdef int part(
         self, const uint8_t *src, size_t length, uint32_t key, bint last, list completed

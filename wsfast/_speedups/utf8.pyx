@@ -144,7 +144,9 @@ cdef object decode_fixed(uint8_t *copy, const uint8_t *src, size_t length, uint3
     return transcode(src, length, key, found.characters, found.top)
 
 
-cdef object transcode(const uint8_t *src, size_t length, uint32_t key, size_t characters, uint8_t top):
+cdef object transcode(
+    const uint8_t *src, size_t length, uint32_t key, size_t characters, uint8_t top
+):
     cdef Py_UCS4 widest
     cdef size_t written
     cdef void *dst
