@@ -20,7 +20,7 @@ def python(*args: str, **switches: str) -> subprocess.CompletedProcess[str]:
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     env = {**kept, "PYTHONPATH": path, **switches}
     return subprocess.run(
-        [sys.executable, *args], capture_output=True, text=True, timeout=300, env=env
+        [sys.executable, *args], capture_output=True, text=True, timeout=300, env=env, cwd=root
     )
 
 
