@@ -19,7 +19,6 @@ if BUILD not in ("auto", "c", "python"):
 PARTS = ("", "simd/", "mask/", "utf8/", "text/", "encode/")
 LINKED = {"kernels": [source for part in PARTS for source in glob(f"src_c/{part}*.c")]}
 FRAME, FRAME_USERS = glob("src_c/frame/*.c"), ("decoder", "frames")
-INCLUDED = ["src_c", "wsfast/_speedups"]
 DIRECTIVES = dict.fromkeys(("autotestdict", "boundscheck", "wraparound", "initializedcheck"), False)
 DIRECTIVES |= {"language_level": 3, "binding": False, "freethreading_compatible": True}
 DIRECTIVES |= {"embedsignature": True, "embedsignature.format": "clinic"}
@@ -27,9 +26,9 @@ DIRECTIVES |= {"embedsignature": True, "embedsignature.format": "clinic"}
 
 def extension(pyx):
     name = Path(pyx).stem
+    sources, included = [pyx, *LINKED.get(name, [])], ["src_c", "wsfast/_speedups"]
     depends = [*FRAME, *glob("src_c/**/*.h", recursive=True), *glob("wsfast/_speedups/*.h")]
-    sources = [pyx, *LINKED.get(name, [])]
-    return Extension(f"wsfast._speedups.{name}", sources, INCLUDED, depends=depends)
+    return Extension(f"wsfast._speedups.{name}", sources, included, depends=depends)
 
 
 class BuildAllOrNone(build_ext):

@@ -44,7 +44,11 @@ WSF_UTF8_AVX512 static size_t valid_prefix(const uint8_t *src, size_t len) {
             return find_error(src, len, i);
     }
     size_t group = i;
-    __m512i errors = _mm512_setzero_si512();
+    __m512i errors = _mm512_setzero_si512(), any = errors;
+    for (size_t rest = i; rest < len; rest += 64)
+        any = _mm512_or_si512(any, _mm512_maskz_loadu_epi8(wsf_utf8_first(len - rest), src + rest));
+    if (i < len && _mm512_movepi8_mask(any) == 0)
+        return WSF_LIKELY(wsf_utf8_cut(src, i) == 0) ? len : find_error(src, len, i);
     for (; i < len; i += 64) {
         const uint8_t *p = src + i;
         __mmask64 present = wsf_utf8_first(len - i);
