@@ -15,11 +15,15 @@ _NAMES = (
     "aiohttp._websocket.helpers",
 )
 
-# The queue's messages are let go of as a reading application would; awaiting each costs more.
+# The queue's messages are let go of as a reading application would; awaiting each costs more. The
+# queue goes on counting them, and a full one stops its reader: so it is renewed in time.
 _READ_ALL = """\
+if reading.queue._size > half_full:
+    reading.renew()
 for read in reads:
-    feed_data(read)
-    clear()"""
+    reading.feed_data(read)
+    reading.clear()"""
+_LIMIT = 2**30
 
 
 class _Transport:
@@ -38,6 +42,21 @@ class _Transport:
 class _Recorder(_Transport):
     def write(self, data: bytes) -> None:
         self.written += bytes(data)
+
+
+class _Reading:
+    """A reader, and the queue that it fills."""
+
+    def __init__(self, module: Any) -> None:
+        self._module = module
+        self.renew()
+
+    def renew(self) -> None:
+        protocol = SimpleNamespace(_reading_paused=False)
+        self.queue = self._module.WebSocketDataQueue(protocol, _LIMIT, loop=None)
+        self._reader = self._module.WebSocketReader(self.queue, 0, False, True)
+        self.feed_data = self._reader.feed_data
+        self.clear = self.queue._buffer.clear
 
 
 class Aiohttp(Peer):
@@ -71,23 +90,19 @@ class Aiohttp(Peer):
         )
 
     def _reading(self, stream: Stream) -> Side:
-        protocol = SimpleNamespace(_reading_paused=False)
-        # A limit that isn't reached: past it the reader would stop.
-        queue = self._reader.WebSocketDataQueue(protocol, 2**30, loop=None)
-        reader = self._reader.WebSocketReader(queue, 0, False, True)
-        received = queue._buffer
+        reading = _Reading(self._reader)
 
         def output() -> list[Any]:
             found: list[Any] = []
             for read in stream.reads:
-                failed, _ = reader.feed_data(read)
+                failed, _ = reading.feed_data(read)
                 if failed:
-                    raise queue.exception()
-                found += [message.data for message, _ in received]
-                received.clear()
+                    raise reading.queue.exception()
+                found += [message.data for message, _ in reading.queue._buffer]
+                reading.clear()
             return found
 
-        names = {"reads": stream.reads, "feed_data": reader.feed_data, "clear": received.clear}
+        names = {"reads": stream.reads, "reading": reading, "half_full": _LIMIT // 2}
         return Side(_READ_ALL, names, output)
 
     def frames(self, stream: Stream) -> Side:
