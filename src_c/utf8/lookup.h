@@ -207,6 +207,13 @@ WSF_SIMD WSF_INLINE wsf_text validate(const uint8_t *src, size_t len, bool count
             count(&found, src + i, BLOCK, all);
         i += BLOCK * WSF_WIDTH;
     }
+    if (!counting) { /* ASCII to the end? Up to here all is valid, but for a character that is cut. */
+        wsf_v any = v_load(src + octets - WSF_WIDTH);
+        for (size_t rest = i; octets - rest >= WSF_WIDTH; rest += WSF_WIDTH)
+            any = v_or(any, v_load(src + rest));
+        if (v_is_ascii(any) && wsf_utf8_cut(src, i) == 0)
+            return result(&found, octets);
+    }
     size_t checked = i;
     for (; octets - i >= WSF_WIDTH; i += WSF_WIDTH) {
         find(&found, &tables, src + i);
