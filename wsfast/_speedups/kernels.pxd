@@ -84,7 +84,6 @@ ctypedef struct Kernels:
 
 cdef Kernels use
 
-# From this many octets on, the GIL is released: below it, taking it back under contention costs
-# more than the work itself.
+# From this many octets on, the GIL is released: below it, the work takes a few microseconds.
 cdef enum:
     NOGIL_LENGTH = 1 << 18

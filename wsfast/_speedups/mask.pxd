@@ -3,6 +3,7 @@
 from cpython.buffer cimport PyBuffer_Release
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t, uint32_t
+from libc.string cimport memcpy
 
 
 cdef struct Octets:
@@ -36,6 +37,6 @@ cdef inline void release(Octets *octets) noexcept:
 cdef inline int take_key(uint32_t *key, object value) except -1:
     """Read a masking key, its octets in memory order."""
     if PyBytes_CheckExact(value) and PyBytes_GET_SIZE(value) == 4:
-        key[0] = (<const uint32_t *>PyBytes_AS_STRING(value))[0]
+        memcpy(key, PyBytes_AS_STRING(value), 4)
         return 0
     return take_key_view(key, value)
