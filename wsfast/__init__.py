@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import _backend
+from .adapters import disable, enable, status
 from .events import Close, FramePart, MessagePart
 from .exceptions import LocalProtocolError, ProtocolError, RemoteProtocolError
 from .frames import Frame, FrameDecoder, encode_frame, encode_frames
@@ -34,9 +35,12 @@ __all__ = [
     "apply_mask",
     "apply_mask_inplace",
     "decode_text",
+    "disable",
+    "enable",
     "encode_frame",
     "encode_frames",
     "is_utf8",
     "kernels",
     "masking_key",
+    "status",
 ]

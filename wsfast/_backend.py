@@ -11,7 +11,17 @@ from typing import Any
 
 from .exceptions import no_compiled_backend, unknown_backend
 
-__all__ = ["BACKEND", "REASON", "frames", "kernels", "mask", "messages", "restore", "utf8"]
+__all__ = [
+    "BACKEND",
+    "REASON",
+    "frames",
+    "kernels",
+    "mask",
+    "messages",
+    "restore",
+    "splitter",
+    "utf8",
+]
 
 _wanted = os.environ.get("WSFAST_BACKEND", "auto")
 if _wanted not in ("auto", "c", "python"):
@@ -30,6 +40,7 @@ else:
         import wsfast._speedups.kernels as kernels
         import wsfast._speedups.mask as mask
         import wsfast._speedups.messages as messages
+        import wsfast._speedups.splitter as splitter
         import wsfast._speedups.utf8 as utf8
     except ModuleNotFoundError as error:
         if not (error.name or "").startswith("wsfast._speedups"):
@@ -45,6 +56,7 @@ else:
     import wsfast._fallback.kernels as kernels  # type: ignore[no-redef]
     import wsfast._fallback.mask as mask  # type: ignore[no-redef]
     import wsfast._fallback.messages as messages  # type: ignore[no-redef]
+    import wsfast._fallback.splitter as splitter  # type: ignore[no-redef]
     import wsfast._fallback.utf8 as utf8  # type: ignore[no-redef]
 
     BACKEND = "python"

@@ -272,6 +272,10 @@ def not_rsv_bits(value: int) -> ValueError:
     return ValueError(f"rsv must be a union of RSV1 (64), RSV2 (32) and RSV3 (16), not {value}")
 
 
+def offset_too_large(offset: int, length: int) -> ValueError:
+    return ValueError(f"offset must be at most {length}, the length of data, not {offset}")
+
+
 def wrong_update(nbytes: int, limit: int) -> ValueError:
     return ValueError(f"nbytes must be 0 to {limit}, the length of the buffer, not {nbytes}")
 

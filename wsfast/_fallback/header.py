@@ -99,9 +99,9 @@ class Rules:
         self.max_payload = max_payload
         self.max_message = max_message
         self.max_fragments = max_fragments
-        self._expect(False, max_fragments, max_message)
+        self.expect(False, max_fragments, max_message)
 
-    def _expect(self, in_message: bool, fragments_left: float, max_data: float) -> None:
+    def expect(self, in_message: bool, fragments_left: float, max_data: float) -> None:
         self.in_message = in_message
         # Frames and octets that the message may still have; a compressed one's are counted
         # when they are inflated.
@@ -117,14 +117,14 @@ class Rules:
     def count(self, first: int, length: int) -> None:
         """Take note of a data frame that keeps to the rules."""
         if first & FIN:
-            self._expect(False, self.max_fragments, self.max_message)
+            self.expect(False, self.max_fragments, self.max_message)
         elif self.in_message:
-            self._expect(True, self.fragments_left - 1, self.max_data - length)
+            self.expect(True, self.fragments_left - 1, self.max_data - length)
         else:
             max_data = inf if first & RSV1 else self.max_message - length
-            self._expect(True, self.max_fragments - 1, max_data)
+            self.expect(True, self.max_fragments - 1, max_data)
 
-    def read(self, data: bytes, position: int) -> tuple[int, int, int] | None:
+    def read(self, data: bytes | memoryview, position: int) -> tuple[int, int, int] | None:
         """The header at `position`: its first octet, the payload's length and where that begins,
         right after the masking key if there is one. None if there is only part of the header.
         """
