@@ -74,10 +74,29 @@ typedef enum {
 wsf_frame_finding wsf_frame_read(wsf_frame_header *header, const uint8_t *src, size_t len,
                                  const wsf_frame_rules *rules);
 
+/* To write a header takes less than a call: so these two are inline. */
+
 /* The octets of a header. */
-size_t wsf_frame_header_size(uint64_t length, bool mask);
+WSF_INLINE size_t wsf_frame_header_size(uint64_t length, bool mask) {
+    size_t size = length < WSF_LENGTH_IS_16_BIT ? 2 : length < 1u << 16 ? 4 : 10;
+    return mask ? size + 4 : size;
+}
 
 /* Writes a header of wsf_frame_header_size() octets. */
-void wsf_frame_write(uint8_t *dst, uint8_t first, uint64_t length, bool mask, uint32_t key);
+WSF_INLINE void wsf_frame_write(uint8_t *dst, uint8_t first, uint64_t length, bool mask,
+                                uint32_t key) {
+    uint8_t mask_bit = mask ? WSF_MASK_BIT : 0;
+    size_t size = wsf_frame_header_size(length, false);
+    dst[0] = first;
+    if (size == 2) {
+        dst[1] = (uint8_t)(mask_bit | length);
+    } else {
+        dst[1] = mask_bit | (size == 4 ? WSF_LENGTH_IS_16_BIT : WSF_LENGTH_IS_64_BIT);
+        for (size_t i = size; i-- > 2; length >>= 8) /* in network byte order */
+            dst[i] = (uint8_t)length;
+    }
+    if (mask)
+        wsf_store32(dst + size, key);
+}
 
 #endif

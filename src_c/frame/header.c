@@ -8,11 +8,6 @@ static uint64_t load_big_endian(const uint8_t *src, size_t len) {
     return value;
 }
 
-static void store_big_endian(uint8_t *dst, size_t len, uint64_t value) {
-    for (size_t i = len; i-- > 0; value >>= 8)
-        dst[i] = (uint8_t)value;
-}
-
 static wsf_frame_finding check_first(uint8_t first, const wsf_frame_rules *rules) {
     unsigned opcode = first & WSF_OPCODE_BITS;
     bool control = (opcode & WSF_CONTROL_BIT) != 0;
@@ -77,23 +72,4 @@ wsf_frame_finding wsf_frame_read(wsf_frame_header *header, const uint8_t *src, s
     }
     header->size = (uint8_t)size;
     return WSF_FRAME_READ;
-}
-
-size_t wsf_frame_header_size(uint64_t length, bool mask) {
-    size_t size = length < WSF_LENGTH_IS_16_BIT ? 2 : length < 1u << 16 ? 4 : 10;
-    return mask ? size + 4 : size;
-}
-
-void wsf_frame_write(uint8_t *dst, uint8_t first, uint64_t length, bool mask, uint32_t key) {
-    uint8_t mask_bit = mask ? WSF_MASK_BIT : 0;
-    size_t size = wsf_frame_header_size(length, false);
-    dst[0] = first;
-    if (size == 2) {
-        dst[1] = (uint8_t)(mask_bit | length);
-    } else {
-        dst[1] = mask_bit | (size == 4 ? WSF_LENGTH_IS_16_BIT : WSF_LENGTH_IS_64_BIT);
-        store_big_endian(dst + 2, size - 2, length);
-    }
-    if (mask)
-        wsf_store32(dst + size, key);
 }

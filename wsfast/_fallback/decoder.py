@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
-from typing import TYPE_CHECKING, Generic, SupportsIndex, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, SupportsIndex, TypeVar
 
 from ..events import Close
 from ..exceptions import (
@@ -28,7 +28,7 @@ from ..protocol import (
 )
 from .arguments import integer, octets
 from .header import Rules
-from .mask import masked, rotated
+from .mask import masked, masked_buffer, rotated
 from .utf8 import text_error
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class Decoder(Generic[Item]):
         "_left",
         "_length",
         "_lent",
+        "_only_reads",
         "_owner",
         "_rules",
         "_view",
@@ -60,6 +61,8 @@ class Decoder(Generic[Item]):
         self._rules = rules
         # Payloads of data frames are collected and come whole, else piece by piece.
         self._collects = collects
+        # Pieces are only read, and kept by nobody: they needn't be bytes, which saves a copy.
+        self._only_reads = False
         self._owner = threading.Lock()
         self._closed = False
         self._failure: ProtocolError | None = None
@@ -206,7 +209,7 @@ class Decoder(Generic[Item]):
         raise NotImplementedError
 
     def _piece(self, first: int, piece: bytes, last: bool, completed: list[Item]) -> None:
-        """Take a piece of its payload: not an empty one."""
+        """Take a piece of its payload: not an empty one; with `_only_reads`, maybe a bytearray."""
         raise NotImplementedError
 
     # From octets to payloads.
@@ -267,9 +270,11 @@ class Decoder(Generic[Item]):
                 self._collected = None
                 self._whole(first, masked(payload, self._key) if self._key else payload, completed)
         else:
+            unmasked: Any = piece
             if self._key:
-                piece = masked(piece, rotated(self._key, offset))
-            self._piece(first, piece, not self._left, completed)
+                unmask = masked_buffer if self._only_reads else masked
+                unmasked = unmask(piece, rotated(self._key, offset))
+            self._piece(first, unmasked, not self._left, completed)
         return start + len(piece)
 
 

@@ -46,6 +46,7 @@ class MessageDecoder(Decoder[Item]):
     """
 
     __slots__ = (
+        "_alone",
         "_assembled",
         "_begun",
         "_compressed",
@@ -116,6 +117,9 @@ class MessageDecoder(Decoder[Item]):
         self._compressed = False
         self._taken = 0
         self._begun = b""
+        # Its first piece alone, and all from the second on: many a message comes in two, and to
+        # join those takes the least.
+        self._alone: Any = None
         self._assembled: io.StringIO | io.BytesIO | None = None
 
     def _whole(self, first: int, payload: bytes, completed: list[Any]) -> None:
@@ -146,6 +150,7 @@ class MessageDecoder(Decoder[Item]):
         if opcode:
             self._opcode = OPCODES[opcode]
             self._compressed = bool(first & RSV1)
+            self._only_reads = self._text_is_str and first & ~FIN == Opcode.TEXT
             self._taken = 0
 
     def _piece(self, first: int, piece: bytes, last: bool, completed: list[Any]) -> None:
@@ -166,7 +171,7 @@ class MessageDecoder(Decoder[Item]):
 
     def _read_text(self, piece: bytes, ended: bool, completed: list[Any]) -> tuple[Any, int]:
         """What to hand out of a text's next piece, and where that begins."""
-        text = self._begun + piece
+        text = self._begun + piece if self._begun else piece
         start = self._taken - len(self._begun)
         data: str | bytes = piece
         offset = self._taken
@@ -187,7 +192,7 @@ class MessageDecoder(Decoder[Item]):
                 fault = failure.position or 0
                 self._hand_out(piece[: fault - offset], offset, False, completed)
             raise failure from None
-        self._begun = text[whole:]
+        self._begun = bytes(text[whole:])
         return data, offset
 
     def _hand_out(self, data: Any, offset: int, ended: bool, completed: list[Any]) -> None:
@@ -195,15 +200,23 @@ class MessageDecoder(Decoder[Item]):
             completed.append(MessagePart(self._opcode, offset, data, ended))
 
     def _assemble(self, data: Any, ended: bool, completed: list[Any]) -> None:
-        if self._assembled is None:
+        if self._assembled is not None:
+            self._assembled.write(data)
             if ended:
-                completed.append((self._opcode, data))
-                return
+                data = self._assembled.getvalue()
+                self._assembled = None
+        elif self._alone is None:
+            self._alone = data
+        elif ended:
+            data = self._alone + data
+        else:
             self._assembled = io.StringIO() if isinstance(data, str) else io.BytesIO()
-        self._assembled.write(data)
+            self._assembled.write(self._alone)
+            self._assembled.write(data)
+            self._alone = None
         if ended:
-            completed.append((self._opcode, self._assembled.getvalue()))
-            self._assembled = None
+            completed.append((self._opcode, data))
+            self._alone = None
 
     def _inflate(self, piece: bytes, ended: bool) -> bytes:
         assert self._inflater is not None  # RSV1 was allowed
@@ -222,4 +235,4 @@ class MessageDecoder(Decoder[Item]):
 
     def _fail(self, error: ProtocolError) -> None:
         super()._fail(error)
-        self._assembled = None
+        self._alone = self._assembled = None

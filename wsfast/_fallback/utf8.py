@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, final
 
 from ..exceptions import ProtocolError, RemoteProtocolError, invalid_utf8, truncated_utf8
 from .arguments import key_octets, octets
-from .mask import masked
+from .mask import masked_buffer
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -54,9 +54,9 @@ def decode_text(payload: Buffer, masking_key: Buffer | None = None) -> str:
     `bytes.decode()` raises. RFC 6455 sections 5.3 and 5.6.
     """
     text = octets("payload", payload)
-    if masking_key is not None:
-        text = masked(text, key_octets(masking_key))
-    return text.decode()
+    if masking_key is None:
+        return text.decode()
+    return masked_buffer(text, key_octets(masking_key)).decode()
 
 
 @final

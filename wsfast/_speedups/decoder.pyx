@@ -2,9 +2,10 @@
 
 from types import GenericAlias
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.object cimport PyObject
 from libc.string cimport memcpy
 
+from .fresh cimport new_bytes, octets_of, steal
 from .gathering cimport Gathering, Region, new_region
 from .guard cimport enter, leave
 from .kernels cimport use, wsf_mask_rotate
@@ -288,14 +289,10 @@ cdef class Decoder:
         return wsf_mask_rotate(self.header.key, self.offset)
 
     cdef bytes unmasked(self, const uint8_t *src, size_t length, uint64_t offset):
-        octets = PyBytes_FromStringAndSize(NULL, length)
-        use.mask.apply(
-            <uint8_t *>PyBytes_AS_STRING(octets),
-            src,
-            length,
-            wsf_mask_rotate(self.header.key, offset),
-        )
-        return octets
+        cdef PyObject *octets = new_bytes(NULL, length)
+        cdef uint32_t key = wsf_mask_rotate(self.header.key, offset)
+        use.mask.apply(<uint8_t *>octets_of(octets), src, length, key)
+        return <bytes>steal(octets)
 
     cdef object read_close(self, const uint8_t *src):
         """The Close of a payload that is still masked: RFC 6455 section 5.5.1."""

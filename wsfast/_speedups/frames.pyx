@@ -1,11 +1,16 @@
 """Frames, RFC 6455 section 5.2, by the C kernels."""
 
 cimport cython
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.long cimport PyLong_AsLongAndOverflow, PyLong_CheckExact
+from cpython.bytes cimport (
+    PyBytes_AS_STRING,
+    PyBytes_CheckExact,
+    PyBytes_FromStringAndSize,
+    PyBytes_GET_SIZE,
+)
+from cpython.long cimport PyLong_AsLongAndOverflow, PyLong_Check
+from cpython.object cimport PyObject
 from cpython.unicode cimport PyUnicode_Check
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcpy
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from .decoder cimport (
     OPCODES,
@@ -20,8 +25,10 @@ from .decoder cimport (
     Decoder,
     limit,
 )
-from .kernels cimport NOGIL_LENGTH, use
+from .fresh cimport new_bytes, octets_of, steal
+from .kernels cimport use
 from .mask cimport Octets, draw_key, release, take, take_index, take_key
+from .payload cimport text_length, write_octets, write_text
 
 from ..events import FramePart
 from ..exceptions import (
@@ -34,12 +41,6 @@ from ..exceptions import (
 from ..protocol import DEFAULT_MAX_PAYLOAD_LENGTH
 
 __all__ = ["Frame", "FrameDecoder", "encode_frame", "encode_frames"]
-
-cdef extern from "Python.h":
-    bint PyUnicode_IS_ASCII(object text)
-    int PyUnicode_KIND(object text)
-    void *PyUnicode_DATA(object text)
-    Py_ssize_t PyUnicode_GET_LENGTH(object text)
 
 cdef extern from "frame/frame.h" nogil:
     size_t wsf_frame_header_size(uint64_t length, bint mask)
@@ -58,14 +59,21 @@ cdef enum:
     SHOWN = 32
 
 
+cdef bint[WSF_OPCODE_BITS + 1] IS_OPCODE
+for number, opcode in enumerate(OPCODES):
+    IS_OPCODE[number] = opcode is not None
+del number, opcode
+
+
 cdef inline int take_opcode(object value) except -1:
     cdef int overflow
     cdef long number
-    if not PyLong_CheckExact(value):
-        value = take_index(value, "opcode")
+    # An Opcode is read as the int that it is: to make a plain one of it would take an object.
+    if not PyLong_Check(value):
+        return take_opcode(take_index(value, "opcode"))
     number = PyLong_AsLongAndOverflow(value, &overflow)
-    if overflow != 0 or not 0 <= number <= WSF_OPCODE_BITS or OPCODES[number] is None:
-        raise cannot_send_opcode(value)
+    if overflow != 0 or not 0 <= number <= WSF_OPCODE_BITS or not IS_OPCODE[number]:
+        raise cannot_send_opcode(take_index(value, "opcode"))
     return number
 
 
@@ -164,65 +172,13 @@ cdef inline int check(uint8_t first, size_t length) except -1:
     return 0
 
 
-cdef inline void write_octets(
-    uint8_t *dst, const uint8_t *src, size_t length, bint mask, uint32_t key
+cdef inline uint8_t *begin_frame(
+    PyObject *frame, uint8_t first, size_t length, bint mask, uint32_t key
 ) noexcept:
-    if length >= NOGIL_LENGTH:
-        with nogil:
-            copy_octets(dst, src, length, mask, key)
-    else:
-        copy_octets(dst, src, length, mask, key)
-
-
-cdef inline void copy_octets(
-    uint8_t *dst, const uint8_t *src, size_t length, bint mask, uint32_t key
-) noexcept nogil:
-    if mask:
-        use.mask.apply(dst, src, length, key)
-    else:
-        memcpy(dst, src, length)
-
-
-cdef size_t text_length(object text) except? 0:
-    """The octets of its UTF-8; raises the UnicodeEncodeError of a str that has none."""
-    cdef void *data = PyUnicode_DATA(text)
-    cdef size_t length = PyUnicode_GET_LENGTH(text), octets
-    if PyUnicode_IS_ASCII(text):
-        return length
-    if PyUnicode_KIND(text) == 1:
-        octets = use.encode.length_latin1(<const uint8_t *>data, length)
-    elif PyUnicode_KIND(text) == 2:
-        octets = use.encode.length_ucs2(<const uint16_t *>data, length)
-    else:
-        octets = use.encode.length_ucs4(<const uint32_t *>data, length)
-    if octets == <size_t>-1:
-        text.encode()
-    return octets
-
-
-cdef void write_text(uint8_t *dst, size_t octets, object text, bint mask, uint32_t key):
-    """Write the UTF-8 of `text`, of so many octets, masked."""
-    cdef void *data = PyUnicode_DATA(text)
-    cdef size_t length = PyUnicode_GET_LENGTH(text)
-    cdef int kind = PyUnicode_KIND(text)
-    if PyUnicode_IS_ASCII(text):
-        write_octets(dst, <const uint8_t *>data, length, mask, key)
-    elif octets < NOGIL_LENGTH:
-        encode_text(dst, octets, data, length, kind, key)
-    else:
-        with nogil:
-            encode_text(dst, octets, data, length, kind, key)
-
-
-cdef inline void encode_text(
-    uint8_t *dst, size_t octets, const void *data, size_t length, int kind, uint32_t key
-) noexcept nogil:
-    if kind == 1:
-        use.encode.from_latin1(dst, octets, <const uint8_t *>data, length, key)
-    elif kind == 2:
-        use.encode.from_ucs2(dst, octets, <const uint16_t *>data, length, key)
-    else:
-        use.encode.from_ucs4(dst, octets, <const uint32_t *>data, length, key)
+    """Write its header; return where its payload goes."""
+    cdef uint8_t *dst = <uint8_t *>octets_of(frame)
+    wsf_frame_write(dst, first, length, mask, key)
+    return dst + wsf_frame_header_size(length, mask)
 
 
 def encode_frame(
@@ -243,14 +199,29 @@ def encode_frame(
 
 
 cdef object encode_whole(object opcode, object payload, bint mask):
-    return encode(take_opcode(opcode) | WSF_FIN, payload, mask, None)
+    """What `encode` does, with nothing but what a payload of bytes needs."""
+    cdef uint8_t first = take_opcode(opcode) | WSF_FIN
+    cdef uint32_t key = 0
+    cdef size_t length
+    cdef PyObject *frame
+    cdef uint8_t *dst
+    if not PyBytes_CheckExact(payload):
+        return encode(first, payload, mask, None)
+    length = PyBytes_GET_SIZE(payload)
+    check(first, length)
+    if mask:
+        key = draw_key()
+    frame = new_bytes(NULL, wsf_frame_header_size(length, mask) + length)
+    dst = begin_frame(frame, first, length, mask, key)
+    write_octets(dst, <const uint8_t *>PyBytes_AS_STRING(payload), length, mask, key)
+    return steal(frame)
 
 
 cdef inline object encode(uint8_t first, object payload, bint mask, object masking_key):
     cdef Octets octets
-    cdef size_t header
     cdef uint32_t key = 0
     cdef uint8_t *dst
+    cdef PyObject *frame
     cdef bint is_text = PyUnicode_Check(payload)
     if is_text:
         octets.length = text_length(payload)
@@ -265,15 +236,13 @@ cdef inline object encode(uint8_t first, object payload, bint mask, object maski
             take_key(&key, masking_key)
         elif mask:
             key = draw_key()
-        header = wsf_frame_header_size(octets.length, mask)
-        frame = PyBytes_FromStringAndSize(NULL, header + octets.length)
-        dst = <uint8_t *>PyBytes_AS_STRING(frame)
-        wsf_frame_write(dst, first, octets.length, mask, key)
+        frame = new_bytes(NULL, wsf_frame_header_size(octets.length, mask) + octets.length)
+        dst = begin_frame(frame, first, octets.length, mask, key)
         if is_text:
-            write_text(dst + header, octets.length, payload, mask, key)
+            write_text(dst, octets.length, payload, mask, key)
         else:
-            write_octets(dst + header, octets.at, octets.length, mask, key)
-        return frame
+            write_octets(dst, octets.at, octets.length, mask, key)
+        return steal(frame)
     finally:
         release(&octets)
 

@@ -6,6 +6,7 @@ from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 from cpython.ref cimport Py_INCREF, Py_XDECREF
 from libc.string cimport memcpy
 
+from .fresh cimport steal
 from .utf8 cimport PyUnicode_New
 
 cdef extern from "Python.h":
@@ -13,13 +14,6 @@ cdef extern from "Python.h":
     int PyUnicode_Resize(PyObject **text, Py_ssize_t size) except -1
     char *PyBytes_AS_STRING(PyObject *octets)
     void *PyUnicode_DATA(PyObject *text)
-
-cdef extern from *:
-    """
-    /* Hands over a reference of our own. */
-    #define wsf_steal(object) (object)
-    """
-    object steal "wsf_steal"(PyObject *object)
 
 cdef enum:
     # The least room, in octets.
@@ -62,10 +56,10 @@ cdef class Gathering:
     cdef uint8_t *reserve(self, size_t more, uint64_t left) except NULL:
         """Make room for `more` of the `left` octets that are to come, and return where.
 
-        Room grows by halves, as octets come: never by what was only promised, nor past the end.
+        Room doubles as octets come: it never grows by what was only promised, nor past the end.
         """
         cdef size_t needed = self.length + more
-        cdef size_t room = self.room + (self.room >> 1)
+        cdef size_t room = self.room * 2
         if self.object == NULL or needed > self.room:
             room = max(room, needed, <size_t>LEAST)
             if left < room - self.length:

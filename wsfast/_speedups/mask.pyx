@@ -6,8 +6,10 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyObject_CheckBuffer, 
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.number cimport PyIndex_Check, PyNumber_Index
+from cpython.object cimport PyObject
 from libc.string cimport memcpy
 
+from .fresh cimport new_bytes, octets_of, steal
 from .kernels cimport NOGIL_LENGTH, use, wsf_mask_rotate
 
 from ..exceptions import (
@@ -127,9 +129,9 @@ def apply_mask(payload, masking_key, offset=0):
 
 
 cdef inline object masked(const uint8_t *src, size_t length, uint32_t key):
-    result = PyBytes_FromStringAndSize(NULL, length)
-    apply(<uint8_t *>PyBytes_AS_STRING(result), src, length, key)
-    return result
+    cdef PyObject *result = new_bytes(NULL, length)
+    apply(<uint8_t *>octets_of(result), src, length, key)
+    return steal(result)
 
 
 cdef object mask_bytes(object payload, uint32_t key):

@@ -1,9 +1,9 @@
 """Whole frames out of a buffer, RFC 6455 section 5.2, by the C kernels."""
 
 cimport cython
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.long cimport PyLong_CheckExact
-from libc.stdint cimport uint8_t, uint64_t
+from cpython.object cimport PyObject
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from .decoder cimport (
     UNLIMITED,
@@ -20,6 +20,7 @@ from .decoder cimport (
     wsf_frame_header,
     wsf_frame_rules,
 )
+from .fresh cimport new_bytes, octets_of, steal
 from .kernels cimport use
 from .mask cimport Octets, release, take, take_index
 from .utf8 cimport decode
@@ -126,13 +127,18 @@ cdef class FrameSplitter:
                 if payload is None:
                     return 0
             else:
-                payload = PyBytes_FromStringAndSize(NULL, length)
-                use.mask.apply(<uint8_t *>PyBytes_AS_STRING(payload), at, length, header.key)
+                payload = unmasked(at, length, header.key)
             frames.append((header.first, payload))
             start[0] += header.size + length
             # Anything but a whole message may change what is allowed next.
             if not is_text and header.first != WSF_FIN | WSF_BINARY:
                 return MIN_HEADER_LENGTH
+
+
+cdef inline object unmasked(const uint8_t *src, size_t length, uint32_t key):
+    cdef PyObject *octets = new_bytes(NULL, length)
+    use.mask.apply(<uint8_t *>octets_of(octets), src, length, key)
+    return steal(octets)
 
 
 cdef inline uint64_t take_number(object value, str name) except? 0xFFFFFFFFFFFFFFFF:
