@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import wsfast
+
+# CPython without the GIL; 3.13 has it as an experiment.
+FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+EXPERIMENTAL = FREE_THREADED and sys.version_info < (3, 14)
 
 _SWITCHES = ("WSFAST_BACKEND", "WSFAST_ISA")
 

@@ -11,6 +11,7 @@ import pytest
 from implementations import Implementation
 from oracle import is_utf8, rfc_mask, signature
 from predictions import plain
+from processes import EXPERIMENTAL
 from streams import KEY, STREAMS, Stream, frame, message_decoder
 from texts import TEXTS
 
@@ -325,6 +326,8 @@ def test_wire_octets_may_change_while_they_are_read(
 
 
 def test_a_buffer_being_read_cant_be_resized(implementation: Implementation) -> None:
+    if EXPERIMENTAL and not implementation.compiled:
+        pytest.skip("in the free-threaded 3.13 a bytearray can be resized while it is exported")
     buffer = bytearray(b"x" * 2_000_000)
     refused = []
     done = threading.Event()
