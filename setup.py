@@ -18,7 +18,7 @@ if BUILD not in ("auto", "c", "python"):
 # All kernels are linked once, into `kernels`; the other modules reach them by Cython's cimport.
 PARTS = ("", "simd/", "mask/", "utf8/", "text/", "encode/")
 LINKED = {"kernels": [source for part in PARTS for source in glob(f"src_c/{part}*.c")]}
-FRAME, FRAME_USERS = glob("src_c/frame/*.c"), ("decoder", "frames", "splitter")
+FRAME, FRAME_USERS = glob("src_c/frame/*.c"), ("decoder", "frames", "reader", "splitter")
 DIRECTIVES = dict.fromkeys(("autotestdict", "boundscheck", "wraparound", "initializedcheck"), False)
 DIRECTIVES |= {"language_level": 3, "binding": False, "freethreading_compatible": True}
 DIRECTIVES |= {"embedsignature": True, "embedsignature.format": "clinic"}

@@ -96,3 +96,15 @@ install_package() {
     build_wheel "$1"
     install_wheel "$VENV"/build/dist/wsfast-*.whl "${2:-}"
 }
+
+# install_libraries: the extra `libraries` of the installed package, one by one: not all of them can
+# be had for every Python, and none is needed.
+install_libraries() {
+    for library in $("$BIN/python" -c '
+from importlib.metadata import requires
+for line in requires("wsfast"):
+    if line.endswith("extra == \"libraries\""):
+        print(line.partition(";")[0].replace(" ", ""))'); do
+        pip_install "$library" 2>/dev/null || echo "left out: $library can't be installed here"
+    done
+}

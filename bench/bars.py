@@ -2,6 +2,8 @@
 
 Most were set on machines with AVX-512 (Intel and AMD), at what the poorer of the two allowed. Where
 a bar names a `kernel`, it holds where that operation's kernel is the AVX-512 one.
+
+First the codec against its peers, then the libraries with wsfast.enable() against the same without.
 """
 
 from __future__ import annotations
@@ -114,3 +116,77 @@ FRAGMENTED_GROWTH = 2.2
 LARGE = 64 * MIB
 LARGE_FACTOR = 1.15
 LARGE_MARGIN = MIB
+
+
+class LibraryBar(NamedTuple):
+    """`at_least`: how many times as fast a library must be with wsfast as without."""
+
+    library: str
+    side: str
+    direction: str
+    text: str
+    octets: int
+    at_least: float
+    with_wsaccel: bool = False
+
+
+def _library(
+    name: str, side: str, small: float, ascii: float, others: float, *out: float
+) -> list[LibraryBar]:
+    """In: 16 octets, 64 KiB of ASCII, 64 KiB of Chinese or emoji; a client's out: 16, 64 KiB."""
+    bars = [
+        LibraryBar(name, side, "in", "", 16, small),
+        LibraryBar(name, side, "in", "ascii", 64 * KIB, ascii),
+        LibraryBar(name, side, "in", "chinese", 64 * KIB, others),
+        LibraryBar(name, side, "in", "emoji", 64 * KIB, others),
+    ]
+    for octets, at_least in zip((16, 64 * KIB), out, strict=False):
+        bars.append(LibraryBar(name, "client", "out", "", octets, at_least))
+    return bars
+
+
+LIBRARIES = (
+    *_library("websockets", "server", 2.8, 1.4, 1.5, 1.8, 1.4),
+    *_library("wsproto", "server", 3.5, 4, 3, 3, 8),
+    *_library("aiohttp", "server", 1.2, 1.3, 1.6, 1.3, 1.4),
+    *_library("tornado", "server", 1.15, 1.6, 1.6, 1.25, 3),
+    *_library("websocket-client", "client", 2, 150, 80, 2, 18),
+    # By NVX, which is on where it is there.
+    *_library("autobahn", "server", 1.5, 8, 5, 1.4, 1.5),
+    *_library("ws4py", "server", 1.5, 200, 80, 1.5, 250),
+    *_library("gevent-websocket", "server", 1.5, 250, 100),
+    *(
+        LibraryBar("websocket-client", "client", direction, text, 64 * KIB, 5, with_wsaccel=True)
+        for direction, text in (("in", "ascii"), ("in", "chinese"), ("in", "emoji"), ("out", ""))
+    ),
+)
+
+# No cell of any library's table may be slower than this part of plain in as many measurements.
+SLOWEST = 0.95
+MEASUREMENTS = 3
+
+
+class EchoBar(NamedTuple):
+    """`at_least`: how many times the CPU time of a message the plain server must take."""
+
+    server: str
+    octets: int
+    at_least: float
+
+
+ECHO = (
+    EchoBar("websockets", 256, 1.2),
+    EchoBar("uvicorn websockets-sansio", 256, 1.15),
+    EchoBar("uvicorn wsproto", 256, 1.3),
+    EchoBar("websockets", 64 * KIB, 1.5),
+    EchoBar("uvicorn websockets-sansio", 64 * KIB, 1.5),
+    EchoBar("uvicorn wsproto", 64 * KIB, 2.5),
+)
+# With permessage-deflate none of these may be below this in as many measurements.
+DEFLATED = 0.97
+
+# The peak of a message of this many octets, of which enabled may take so many times plain's; and
+# how many octets more an idle connection.
+MESSAGE = 16 * MIB
+MESSAGE_FACTOR = 1.05
+IDLE_MARGIN = 512

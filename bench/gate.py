@@ -1,8 +1,9 @@
 """The bars that wsfast must reach, measured here and now: python bench/gate.py
 
 For each: the ratio, the bar, and OK, WARN (below the bar) or FAIL (below 0.9 of it). The exit code
-is 1 if one fails. Both sides of a ratio are measured in turns in this process; what is below its
-bar is measured for longer before it counts.
+is 1 if one fails. Both sides of a ratio are measured in turns; what is below its bar is measured
+for longer before it counts. First the codec, then the libraries that run on it; `--only` chooses by
+parts of names: `--only apply_mask`, `--only websockets`, `--only echo`, `--only memory`.
 """
 
 from __future__ import annotations
@@ -10,173 +11,20 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any
 
-import memory
-from bars import (
-    COMPILED,
-    FRAGMENTED,
-    FRAGMENTED_GROWTH,
-    FRAGMENTED_TEXTS,
-    KEY_MARGIN,
-    LARGE,
-    LARGE_FACTOR,
-    LARGE_MARGIN,
-    PURE,
-    TOLERANCE,
-    Bar,
-)
+import memory_libraries
+from gate_codec import CodecGate
+from gate_libraries import LibraryGate
+from result import Result
 
-import wsfast
-from wsfast import _backend
-from wsfast.benchmark import cases, report, timing
-from wsfast.benchmark.peers import Field, find
+from wsfast.benchmark import report
 
-# Seconds for each library in each measurement; how often more is measured, for twice as long each.
+# Seconds for each library in each measurement of the codec, and for each cell of a library's table.
 SECONDS, QUICK_SECONDS = 0.3, 0.05
-AGAIN = 3
-
-
-class Result(NamedTuple):
-    work: str
-    against: str
-    found: float | None  # None: left out
-    bar: float
-    unit: str = "x"
-    is_limit: bool = False  # the bar is a most, not a least
-    note: str = ""
-
-    @property
-    def score(self) -> float:
-        """At least 1 where the bar is reached."""
-        assert self.found is not None
-        if not self.is_limit:
-            return self.found / self.bar
-        return self.bar / self.found if self.found > 0 else float("inf")
-
-    @property
-    def verdict(self) -> str:
-        if self.found is None:
-            return "left out"
-        return "OK" if self.score >= 1 else "WARN" if self.score >= TOLERANCE else "FAIL"
-
-    def line(self) -> str:
-        sign = "<=" if self.is_limit else ">="
-        found = "" if self.found is None else f"{self.found:,.2f} {self.unit}"
-        bar = f"{sign} {self.bar:,.4g} {self.unit}"
-        line = f"{self.verdict:<8} {self.work:<37} {found:>10}  {bar:<12} {self.against}"
-        return f"{line}  {self.note}".rstrip()
-
-
-def _left_out(bar: Bar) -> str:
-    """Why a bar doesn't hold here; empty where it does."""
-    if bar.pure:
-        return ""
-    if wsfast.BACKEND != "c":
-        return "the compiled side is not in use"
-    if bar.kernel and (active := wsfast.kernels()[bar.kernel]) != "avx512":
-        if "avx512" not in _backend.kernels.cpu():
-            return "set for AVX-512, which this CPU lacks"
-        return f"set for AVX-512, but the kernel in use is {active}"
-    return ""
-
-
-class Gate:
-    """Measures; `names` choose the work, if given, by parts of its name."""
-
-    def __init__(self, seconds: float, names: Sequence[str] | None) -> None:
-        self._seconds = seconds
-        self._names = names
-        self._fields: dict[bool, Field] = {}
-
-    def field(self, pure: bool) -> Field:
-        if pure not in self._fields:
-            self._fields[pure] = find(pure)
-        return self._fields[pure]
-
-    def _wants(self, work: str) -> bool:
-        return self._names is None or any(name in work for name in self._names)
-
-    def results(self) -> Iterator[Result]:
-        for bar in (*COMPILED, *PURE):
-            for text, octets in bar.work():
-                if self._wants(cases.case_name(bar.operation, octets, text, bar.pure)):
-                    yield self._ratio(bar, text, octets)
-        if self._wants("masking_key less getrandbits"):
-            yield self._key_margin()
-        for text in FRAGMENTED_TEXTS:
-            if self._wants(cases.case_name("fragments", FRAGMENTED, text)):
-                yield self._growth(text)
-        for kind in memory.KINDS:
-            for way in memory.WAYS:
-                if self._wants(f"memory {kind} by {way}"):
-                    yield self._memory(kind, way)
-
-    def _ratio(self, bar: Bar, text: str, octets: int) -> Result:
-        name = cases.case_name(bar.operation, octets, text, bar.pure)
-        against = " or ".join(bar.against)
-        reason = _left_out(bar)
-        if reason:
-            return Result(name, against, None, bar.at_least, note=reason)
-        case = cases.make(bar.operation, octets, text, self.field(bar.pure), bar.against or None)
-        rivals = [who for who in case.sides if who not in case.references or bar.against]
-        if len(rivals) < 2:
-            failed = "; ".join(f"{who}: {why}" for who, why in case.failed.items())
-            return Result(name, against, None, bar.at_least, note=failed or "not installed")
-        seconds = self._seconds * len(case.sides)
-        for attempt in range(AGAIN + 1):
-            case.measure(seconds * 2**attempt, again=attempt > 0)
-            ratios = {who: ratio for who, ratio in case.ratios().items() if who in rivals}
-            fastest = min(ratios, key=ratios.__getitem__)
-            if ratios[fastest] >= bar.at_least:
-                break
-        own, other = (report.duration(case.times[who]) for who in (rivals[0], fastest))
-        return Result(name, fastest, ratios[fastest], bar.at_least, note=f"({other} against {own})")
-
-    def _key_margin(self) -> Result:
-        work, against = "masking_key less getrandbits", "random.getrandbits(32)"
-        if wsfast.BACKEND != "c":
-            reason = "the compiled side is not in use"
-            return Result(work, against, None, KEY_MARGIN, "ns", True, reason)
-        case = cases.make("masking_key", 0, "", self.field(False), [against])
-        for attempt in range(AGAIN + 1):
-            own, other = case.measure(self._seconds * 2 ** (attempt + 1), attempt > 0).values()
-            if own - other <= KEY_MARGIN:
-                break
-        note = f"({report.duration(other)} against {report.duration(own)})"
-        return Result(work, against, own - other, KEY_MARGIN, "ns", True, note)
-
-    def _growth(self, text: str) -> Result:
-        work = cases.case_name("fragments", FRAGMENTED, text)
-        against = cases.size(2 * FRAGMENTED)
-        codec = Field(self.field(False).codec, [], {}, {})
-        loops = [
-            timing.Loop(side.statement, side.names)
-            for octets in (FRAGMENTED, 2 * FRAGMENTED)
-            for side in cases.make("fragments", octets, text, codec).sides.values()
-        ]
-        shortest: list[float] | None = None
-        for attempt in range(AGAIN + 1):
-            shortest = timing.measure(loops, self._seconds * 2 ** (attempt + 1), shortest)
-            growth = shortest[1] / shortest[0]
-            if growth <= FRAGMENTED_GROWTH:
-                break
-        note = "({1} against {0})".format(*map(report.duration, shortest or ()))
-        return Result(work, against, growth, FRAGMENTED_GROWTH, is_limit=True, note=note)
-
-    def _memory(self, kind: str, way: str) -> Result:
-        work = f"memory {kind} by {way} {cases.size(LARGE)}"
-        bar = (LARGE * LARGE_FACTOR + LARGE_MARGIN) / 2**20
-        reason = ""
-        if wsfast.BACKEND != "c":
-            reason = "the compiled side is not in use"
-        elif sys.platform != "linux":
-            reason = "VmHWM is Linux's"
-        if reason:
-            return Result(work, "VmHWM", None, bar, "MiB", True, reason)
-        taken = memory.peak_of(kind, way, LARGE) - memory.peak_of(kind, way, 0)
-        return Result(work, "VmHWM", taken / 2**20, bar, "MiB", True)
+CELL_SECONDS, QUICK_CELL_SECONDS = 0.4, 0.05
 
 
 def _as_json(results: Sequence[Result], about: dict[str, Any]) -> dict[str, Any]:
@@ -195,12 +43,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", metavar="FILE", help="write the figures there too")
     options = parser.parse_args(arguments)
 
-    gate = Gate(QUICK_SECONDS if options.quick else SECONDS, options.only)
-    everybody = gate.field(False)
+    codec = CodecGate(QUICK_SECONDS if options.quick else SECONDS, options.only)
+    libraries = LibraryGate(
+        QUICK_CELL_SECONDS if options.quick else CELL_SECONDS,
+        options.only,
+        memory_libraries.QUICK_WAYS if options.quick else memory_libraries.WAYS,
+    )
+    everybody = codec.field(False)
     about = report.facts(everybody.versions, everybody.missing)
     print("\n".join(report.fact_lines(about)), end="\n\n", flush=True)
     results = []
-    for result in gate.results():
+    for result in chain(codec.results(), libraries.results()):
         print(result.line(), flush=True)
         results.append(result)
     if options.json:

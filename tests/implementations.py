@@ -7,7 +7,7 @@ import importlib
 import os
 from typing import Any
 
-MODULES = ("mask", "utf8", "frames", "messages", "kernels")
+MODULES = ("mask", "utf8", "frames", "messages", "splitter", "kernels")
 
 
 class Implementation:
@@ -23,7 +23,7 @@ class Implementation:
         }
         self.mask, self.utf8 = found["mask"], found["utf8"]
         self.frames, self.messages = found["frames"], found["messages"]
-        self.kernels = found["kernels"]
+        self.splitter, self.kernels = found["splitter"], found["kernels"]
 
     def choose_kernels(self) -> None:
         if self.compiled:

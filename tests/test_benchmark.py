@@ -1,4 +1,4 @@
-"""The benchmark measures the right work: it runs here without any peer, and briefly."""
+"""The codec's benchmark measures the right work: it runs here without any peer, and briefly."""
 
 import argparse
 import json
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from wsfast import benchmark
-from wsfast.benchmark import cases, peers, report, streams, texts, timing
+from wsfast.benchmark import cases, codec, peers, report, streams, texts, timing
 from wsfast.benchmark.peers import Codec, Field, Peer, Side
 
 FIELDS = {pure: Field(Codec(pure), [], {}, {}) for pure in (False, True)}
@@ -54,10 +54,10 @@ def test_a_peer_that_fails_or_gets_it_wrong_is_left_out_with_the_reason() -> Non
 
 
 def test_a_codec_that_gets_it_wrong_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    codec = Codec()
-    monkeypatch.setattr(codec, "mask", Wrong().mask)
+    wrong = Codec()
+    monkeypatch.setattr(wrong, "mask", Wrong().mask)
     with pytest.raises(ValueError, match="wsfast gets apply_mask 16 octets wrong"):
-        cases.make("apply_mask", 16, "", Field(codec, [], {}, {}))
+        cases.make("apply_mask", 16, "", Field(wrong, [], {}, {}))
 
 
 @pytest.mark.parametrize("name", texts.TEXTS)
@@ -141,13 +141,14 @@ def test_durations_are_for_people(nanoseconds: float, words: str) -> None:
 
 
 def _options(**options: Any) -> argparse.Namespace:
-    return argparse.Namespace(**{"json": None, "plot": None, "quick": True, "only": None} | options)
+    given = {"json": None, "plot": None, "quick": True, "only": None, "codec": True, "echo": False}
+    return argparse.Namespace(**given | options)
 
 
 @pytest.fixture
 def no_peers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(benchmark, "find", FIELDS.get)
-    monkeypatch.setattr(benchmark, "QUICK_SECONDS", 0.001)
+    monkeypatch.setattr(codec, "find", FIELDS.get)
+    monkeypatch.setattr(codec, "QUICK_SECONDS", 0.001)
 
 
 @pytest.mark.usefixtures("no_peers")

@@ -22,7 +22,10 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("_backend",),
     ("mask", "utf8", "frames", "messages"),
     ("connection", "handshake", "closing", "permessage_deflate"),
-    ("uvicorn", "aio", "adapters", "cli", "info", "selftest", "benchmark", "machine", "terminal"),
+    (
+        *("uvicorn", "aio", "adapters", "launcher", "startup"),
+        *("cli", "info", "selftest", "benchmark", "machine", "terminal"),
+    ),
 )
 RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
 EDGES = len(LAYERS) - 1
@@ -158,7 +161,7 @@ def test_a_pickle_is_the_only_thing_that_looks_up() -> None:
 def test_the_twins_have_the_same_modules() -> None:
     pure = {path.stem for path in SOURCES if path.parts[0] == "_fallback"}
     compiled = {path.stem for path in SOURCES if path.parts[0] == "_speedups"}
-    shared = {"kernels", "mask", "utf8", "frames", "messages"}
+    shared = {"kernels", "mask", "utf8", "frames", "messages", "splitter"}
     assert shared <= pure
     assert shared <= compiled
 

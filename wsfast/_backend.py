@@ -17,7 +17,9 @@ __all__ = [
     "frames",
     "kernels",
     "mask",
+    "message_queue",
     "messages",
+    "reader",
     "restore",
     "splitter",
     "utf8",
@@ -39,7 +41,9 @@ else:
         import wsfast._speedups.frames as frames
         import wsfast._speedups.kernels as kernels
         import wsfast._speedups.mask as mask
+        import wsfast._speedups.message_queue as message_queue
         import wsfast._speedups.messages as messages
+        import wsfast._speedups.reader as reader
         import wsfast._speedups.splitter as splitter
         import wsfast._speedups.utf8 as utf8
     except ModuleNotFoundError as error:
@@ -55,7 +59,9 @@ else:
     import wsfast._fallback.frames as frames  # type: ignore[no-redef]
     import wsfast._fallback.kernels as kernels  # type: ignore[no-redef]
     import wsfast._fallback.mask as mask  # type: ignore[no-redef]
+    import wsfast._fallback.message_queue as message_queue  # type: ignore[no-redef]
     import wsfast._fallback.messages as messages  # type: ignore[no-redef]
+    import wsfast._fallback.reader as reader  # type: ignore[no-redef]
     import wsfast._fallback.splitter as splitter  # type: ignore[no-redef]
     import wsfast._fallback.utf8 as utf8  # type: ignore[no-redef]
 

@@ -1,4 +1,4 @@
-"""The command line: `python -m wsfast info`, `check` and `bench`."""
+"""The command line: `python -m wsfast run`, `status`, `info`, `check` and `bench`."""
 
 from __future__ import annotations
 
@@ -10,23 +10,30 @@ from pathlib import PurePath
 from time import perf_counter
 from typing import Any
 
-from . import __version__
+from . import __version__, adapters, launcher
 from .terminal import Progress, print_table
 
 DESCRIPTION = """\
-The WebSocket frame codec: tells what runs here, tests it, and measures it against its peers.
+The WebSocket frame codec: runs programs on it, tells what runs here, tests it, and measures what it
+gains.
 """
 
 EPILOG = """\
 examples:
+  %(prog)s run -m uvicorn app:app
+                                 the program as ever, its WebSocket library on this codec
+  %(prog)s status                what is replaced in each installed library, or why not
   %(prog)s info                  backend, kernels in use, and why not the others
   %(prog)s check                 test every kernel that can run here: exit code 0 or 1
-  %(prog)s bench --quick         a first impression, in seconds
+  %(prog)s bench --quick         what the libraries gain: a first impression
+  %(prog)s bench --only websockets,"in mixed 64 KiB"
+  %(prog)s bench --codec         the codec and its peers
   %(prog)s bench --json out.json --plot out.svg
 
 environment:
   WSFAST_BACKEND  auto, c (or the error that says why not) or python
   WSFAST_ISA      the highest instruction set to use: scalar, sse2, ssse3, avx2, avx512 or neon
+  WSFAST_ADAPTERS libraries that `run`, or enable() without names, is for: names, all or none
 """
 
 PLOT_SUFFIXES = (".svg", ".png", ".pdf")
@@ -34,7 +41,12 @@ PLOT_SUFFIXES = (".svg", ".png", ".pdf")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code: 0, 1 where a check failed, 2 for wrong use."""
-    options = _parser().parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    program: list[str] = []
+    if given[:1] == ["run"]:
+        own, program = launcher.divide(given[1:])
+        given[1:] = own
+    options = _parser().parse_args(given, argparse.Namespace(program=program))
     try:
         return int(options.run(options))
     except KeyboardInterrupt:
@@ -53,6 +65,32 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"wsfast {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="command", required=True)
 
+    about = "run a program with its WebSocket libraries on this codec"
+    run = commands.add_parser(
+        "run",
+        help=about,
+        usage="%(prog)s [--adapters NAME,…] [--strict] script.py|-m module|-c code [argument …]",
+        description="Run a program with its WebSocket libraries on this codec, and the processes "
+        "that it starts, too; apart from that as Python runs it. Options of Python's own may stand "
+        "before the program.",
+    )
+    run.add_argument(
+        "--adapters", metavar="NAME,…", type=_adapters, help="the libraries: all that are known"
+    )
+    run.add_argument(
+        "--strict", action="store_true", help="fail where one of them can't be sped up"
+    )
+    run.set_defaults(run=run_program)
+
+    about = "tell what is replaced in each library that is installed, or why not"
+    status = commands.add_parser(
+        "status",
+        help=about,
+        description=f"{about.capitalize()}. It imports the libraries to find out.",
+    )
+    status.add_argument("--json", action="store_true", help="print it as one JSON object")
+    status.set_defaults(run=run_status)
+
     about = "tell the version, the backend, the kernels in use, and why not the others"
     info = commands.add_parser("info", help=about, description=f"{about.capitalize()}.")
     info.add_argument("--json", action="store_true", help="print it as one JSON object")
@@ -63,15 +101,20 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--json", action="store_true", help="print the outcome as one JSON object")
     check.set_defaults(run=run_check)
 
-    about = "measure the codec and every installed peer on the same work, as ratios"
+    about = "measure what each installed library gains, message by message and as an echo server"
     bench = commands.add_parser(
         "bench",
         help=about,
-        description=f"{about.capitalize()}. Peers that are not installed are left out, and named.",
+        description=f"{about.capitalize()}. Those that are not installed are named.",
+    )
+    part = bench.add_mutually_exclusive_group()
+    part.add_argument("--echo", action="store_true", help="the echo servers only")
+    part.add_argument(
+        "--codec", action="store_true", help="the codec and its peers on the same work, instead"
     )
     bench.add_argument("--quick", action="store_true", help="fewer rounds: rougher, in seconds")
     bench.add_argument(
-        "--only", metavar="NAME,…", type=_names, help="only the work whose name has one of these"
+        "--only", metavar="NAME,…", type=_names, help="only what has one of these in its name"
     )
     bench.add_argument("--json", metavar="FILE", help="write the figures as JSON ('-': to stdout)")
     bench.add_argument(
@@ -88,10 +131,53 @@ def _names(text: str) -> list[str]:
     return names
 
 
+def _adapters(text: str) -> list[str]:
+    try:
+        return adapters.listed(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def _plot_file(text: str) -> str:
     if PurePath(text).suffix not in PLOT_SUFFIXES:
         raise argparse.ArgumentTypeError(f"{text!r} must end in {', '.join(PLOT_SUFFIXES)}")
     return text
+
+
+def run_program(options: argparse.Namespace) -> int:
+    try:
+        launcher.run(options.program, options.adapters, options.strict)
+    except (launcher.UsageError, ValueError, adapters.AdapterError) as error:
+        print(f"wsfast run: error: {error}", file=sys.stderr)
+        return 1 if isinstance(error, adapters.AdapterError) else 2
+
+
+def run_status(options: argparse.Namespace) -> int:
+    from .adapters._survey import survey
+
+    found = survey(list(adapters.NAMES)).values()
+    if options.json:
+        told = [
+            {**status._asdict(), "parts": [part._asdict() for part in status.parts]}
+            for status in found
+        ]
+        print(json.dumps({"libraries": told}, indent=2))
+        return 0
+    rows = []
+    for status in found:
+        name, version = status.name, status.version or ""
+        if not status.parts:
+            rows.append((name, version, "", "", "", "can't be imported"))
+        for part in status.parts:
+            kernels = ", ".join(f"{operation} {isa}" for operation, isa in part.kernels.items())
+            installed = status.version is not None
+            state = part.state if installed else "not installed"
+            rows.append((name, version, part.name, state, kernels, part.reason or ""))
+            if not installed:
+                break
+            name = version = ""
+    print_table(("library", "version", "part", "state", "kernels", "why not"), rows)
+    return 0
 
 
 def run_info(options: argparse.Namespace) -> int:
@@ -114,8 +200,9 @@ def run_info(options: argparse.Namespace) -> int:
     ]
     for name, otherwise in info.SWITCHES.items():
         lines.append((name, facts["switches"][name] or f"not set: {otherwise}"))
+    width = max(len(title) for title, _ in lines)
     for title, value in lines:
-        print(f"{title:<15} {value}")
+        print(f"{title:<{width}} {value}")
     print()
     print_table(("operation", "in use", "can run too", "why not the others"), _kernel_rows(facts))
     return 0

@@ -11,7 +11,12 @@ from ._fallback.kernels import ISAS
 from .machine import cpu_name, python_name, system_name
 
 # Switch: what it is where the environment doesn't say.
-SWITCHES = {"WSFAST_BACKEND": "auto", "WSFAST_ISA": "the best of this CPU"}
+SWITCHES = {
+    "WSFAST_BACKEND": "auto",
+    "WSFAST_ISA": "the best of this CPU",
+    "WSFAST_ADAPTERS": "all, for enable() and `run`",
+    "WSFAST_ADAPTERS_STRICT": "0",
+}
 
 # Instruction sets of which some kernels need a later part too.
 _LATER_PARTS = {"avx512": "avx512-vbmi"}

@@ -67,13 +67,14 @@ class FrameSplitter:
         lacks 0. `in_message` says whether a fragmented message is open. Raises for wrong arguments
         only.
         """
+        in_message = bool(in_message)
         max_payload = limit("max_payload_length", max_payload_length)
         position = natural("offset", offset)
         with view_of("data", data) as view, view.cast("B") as octets:
             if position > len(octets):
                 raise offset_too_large(position, len(octets))
             rules = Rules(self._masked, self._rsv, self._rsv, max_payload)
-            rules.expect(bool(in_message), inf, inf)
+            rules.expect(in_message, inf, inf)
             return self._run(octets, position, rules)
 
     def _run(

@@ -1,26 +1,8 @@
 from typing import Any
 
-__all__ = ["MessageQueue", "MessageReader", "ReaderSettings"]
+from .message_queue import ReaderSettings
 
-class ReaderSettings:
-    def __init__(
-        self,
-        *,
-        message: type[tuple[Any, ...]],
-        message_of_octets: type[tuple[Any, ...]],
-        text: Any,
-        binary: Any,
-        extra: Any,
-        overhead: int,
-        stalls: bool,
-        feed_data: Any,
-        parse: Any,
-        read: Any,
-    ) -> None: ...
-
-class MessageQueue:
-    settings: ReaderSettings
-    def feed_data(self, data: Any, size: int) -> None: ...
+__all__ = ["MessageReader"]
 
 class MessageReader:
     settings: ReaderSettings

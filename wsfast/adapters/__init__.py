@@ -6,28 +6,58 @@ the rest when it is imported. What can't be verified is left alone; status() say
 
 from __future__ import annotations
 
-import importlib
+import os
 import sys
-import threading
-from importlib import metadata
-from typing import Any, NamedTuple
-
-from ._imports import Watch
-from ._patch import AdapterError, Library, PartStatus, UnknownCode, check_version
+from typing import NamedTuple
 
 __all__ = ["NAMES", "AdapterError", "LibraryStatus", "PartStatus", "disable", "enable", "status"]
 
 # The distributions that there are adapters for, and the package of each.
 NAMES = {
+    "aiohttp": "aiohttp",
+    "autobahn": "autobahn",
+    "gevent-websocket": "geventwebsocket",
+    "tornado": "tornado",
+    "uvicorn": "uvicorn",
+    "websocket-client": "websocket",
+    "ws4py": "ws4py",
     "websockets": "websockets",
+    "wsproto": "wsproto",
 }
 
-_lock = threading.RLock()
-_libraries: dict[str, Library] = {}
+# It has to be asked for by its name, and is not among all: it is for where wsaccel isn't installed.
+STAND_IN = "wsaccel"
+
+# Switch: which libraries enable() and `python -m wsfast run` are for, where they don't say it.
+SWITCH = "WSFAST_ADAPTERS"
+
+
+class AdapterError(RuntimeError):
+    """Something that enable(strict=True) was asked for can't be sped up; the message says why."""
+
+
+class PartStatus(NamedTuple):
+    """`state` is "replaced", "waiting", "off", "left alone" or, where it is for another build of
+    the library than the one that is there, "not applicable"; `reason` says why not replaced."""
+
+    name: str
+    state: str
+    reason: str | None
+    places: tuple[str, ...]
+    kernels: dict[str, str]
+
+    def __str__(self) -> str:
+        kernels = ", ".join(f"{operation} {isa}" for operation, isa in self.kernels.items())
+        told = [f"{self.name}: {self.state}"]
+        if kernels:
+            told.append(f"({kernels})")
+        if self.reason is not None and self.state != "off":
+            told.append(f"- {self.reason}")
+        return " ".join(told)
 
 
 class LibraryStatus(NamedTuple):
-    """`version` is None where the library is not installed."""
+    """`version` is None where the library is not installed, "unknown" where it has no metadata."""
 
     name: str
     version: str | None
@@ -36,43 +66,45 @@ class LibraryStatus(NamedTuple):
 
     def __str__(self) -> str:
         if self.version is None:
-            return f"{self.name}: not installed"
-        lines = [f"{self.name} {self.version}"]
-        for part in self.parts:
-            kernels = ", ".join(f"{name} {isa}" for name, isa in part.kernels.items())
-            lines.append(f"  {part.name}: {part.state} {part.reason or kernels}".rstrip())
-        return "\n".join(lines)
+            asked = ", enabled" if self.enabled else ""
+            return f"{self.name}: not installed{asked}"
+        state = "enabled" if self.enabled else "not enabled"
+        return "\n  ".join([f"{self.name} {self.version}: {state}", *map(str, self.parts)])
 
 
-def enable(*names: str, strict: bool = False) -> None:
+# What does it is imported when it is asked for: `import wsfast` is to cost nothing for it.
+
+
+def enable(*names: str, strict: bool = False, shadow: bool = False) -> None:
     """Let libraries run on this codec: those named, as their distributions are, or all known.
 
     What is imported is replaced now, the rest when it is imported. Code that is not known is left
     alone, which status() and a line in the log tell; with `strict`, AdapterError is raised: here,
-    or from the import of the module in question. Open connections go on as they began. Calling it
-    again does no harm. Raises ValueError for a name that is not known.
+    and then nothing is enabled, or from the import of the module in question. Open connections go
+    on as they began. Calling it again does no harm. Raises ValueError for a name that is not known.
+
+    Without names, WSFAST_ADAPTERS may say which, or `none`. "wsaccel" is a stand-in for a library
+    that is not installed, or with `shadow` for one that is.
     """
-    wanted = _known(names)
-    being_imported = []
-    with _lock:
-        _watch.install()
-        for name in wanted:
-            if strict:
-                _check_installed(name, required=bool(names))
-            library = _library(name)
-            library.enable(strict)
-            being_imported += [
-                module
-                for part in library.adapter.parts
-                for module in part.modules
-                if module in sys.modules
-            ]
-    # Another thread may be in the midst of importing them: wait for it, without the lock.
-    for module in being_imported:
-        importlib.import_module(module)
-    with _lock:
-        for name in wanted:
-            _libraries[name].update()
+    from . import _registry
+
+    wanted = known_names(names) if names else switched()
+    if wanted is None:
+        wanted = list(NAMES)
+    if STAND_IN not in wanted:
+        _registry.enable(wanted, strict, required=bool(names))
+        return
+    from .wsaccel import LIBRARY
+
+    before = LIBRARY.enabled
+    LIBRARY.enable(strict, shadow)
+    try:
+        others = [name for name in wanted if name != STAND_IN]
+        _registry.enable(others, strict, required=bool(names))
+    except AdapterError:
+        if not before:
+            LIBRARY.disable()
+        raise
 
 
 def disable(*names: str) -> list[str]:
@@ -81,68 +113,51 @@ def disable(*names: str) -> list[str]:
     Returns a line for each place that is not restored, because somebody else has replaced it since.
     Open connections go on as they began.
     """
+    from . import _registry
+
+    wanted = known_names(names or (*NAMES, STAND_IN))
     left = []
-    with _lock:
-        for name in _known(names):
-            if name in _libraries:
-                left += _libraries[name].disable()
-        if not any(library.enabled for library in _libraries.values()):
-            _watch.remove()
-    return left
+    if STAND_IN in wanted:
+        wanted.remove(STAND_IN)
+        if f"{__name__}.wsaccel" in sys.modules:
+            from .wsaccel import LIBRARY
+
+            left = LIBRARY.disable()
+    return left + _registry.disable(wanted)
 
 
 def status() -> dict[str, LibraryStatus]:
     """What is replaced in each library known and what serves it, or why not, by its name."""
-    with _lock:
-        found = {}
-        for name in NAMES:
-            library = _library(name)
-            found[name] = LibraryStatus(name, library.version, library.enabled, library.status())
-        return found
+    from . import _registry
+
+    found = _registry.status(list(NAMES))
+    if f"{__name__}.wsaccel" in sys.modules:
+        from .wsaccel import LIBRARY
+
+        found[STAND_IN] = LIBRARY.status()
+    return found
 
 
-def _known(names: tuple[str, ...]) -> list[str]:
+def known_names(names: tuple[str, ...]) -> list[str]:
+    """The names without repetitions; raises ValueError for one that is not known."""
     for name in names:
-        if name not in NAMES:
-            known = ", ".join(NAMES)
+        if name not in NAMES and name != STAND_IN:
+            known = ", ".join((*NAMES, STAND_IN))
             raise ValueError(f"no adapter for {name!r}: there are adapters for {known}")
-    return list(dict.fromkeys(names or NAMES))
+    return list(dict.fromkeys(names))
 
 
-def _check_installed(name: str, required: bool) -> None:
+def listed(text: str) -> list[str]:
+    """The libraries that a list like "websockets,aiohttp" says, or "all", or "none"."""
+    if text.strip() in ("all", "none"):
+        return list(NAMES) if text.strip() == "all" else []
+    return known_names(tuple(name.strip() for name in text.split(",") if name.strip()))
+
+
+def switched() -> list[str] | None:
+    """What WSFAST_ADAPTERS says; None where it is not set. Raises ValueError."""
+    text = os.environ.get(SWITCH, "").strip()
     try:
-        version = metadata.version(name)
-    except metadata.PackageNotFoundError:
-        if required:
-            raise AdapterError(f"{name} is not installed") from None
-        return
-    try:
-        check_version(_library(name).adapter, version)
-    except UnknownCode as error:
-        raise AdapterError(f"{name}: {error}") from error
-
-
-def _library(name: str) -> Library:
-    """The library's adapter, imported when it is first asked for."""
-    if name not in _libraries:
-        module: Any = importlib.import_module("." + name.replace("-", "_"), __name__)
-        _libraries[name] = Library(module.ADAPTER)
-    return _libraries[name]
-
-
-def _wants(module: str) -> bool:
-    package = module.partition(".")[0]
-    return any(
-        library.enabled and library.adapter.package == package and library.concerns(module)
-        for library in list(_libraries.values())
-    )
-
-
-def _executed(module: str) -> None:
-    with _lock:
-        for library in _libraries.values():
-            if library.enabled and library.concerns(module):
-                library.module_executed(module)
-
-
-_watch = Watch(_wants, _executed)
+        return listed(text) if text else None
+    except ValueError as error:
+        raise ValueError(f"{SWITCH}={text!r}: {error}") from None

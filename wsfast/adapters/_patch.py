@@ -16,29 +16,47 @@ from __future__ import annotations
 import functools
 import logging
 import os
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib import metadata
 from types import FunctionType
-from typing import Any, NamedTuple
+from typing import Any
 
 from .. import _backend
+from . import AdapterError, PartStatus
 from ._imports import is_ready
-from ._source import Known, UnknownCode, unwrap, verify
+from ._places import Change, Members, bound_since, check_generation, find, replace
+from ._source import Known, UnknownCode, functions, verify
+
+__all__ = [
+    "Adapter",
+    "AdapterError",
+    "Library",
+    "Members",
+    "Part",
+    "PartStatus",
+    "SelfCheckFailed",
+    "UnknownCode",
+    "check_version",
+    "find",
+]
 
 logger = logging.getLogger("wsfast")
-
-# By place.
-Members = Mapping[str, Any]
-
-
-class AdapterError(RuntimeError):
-    """Something that enable(strict=True) was asked for can't be sped up; the message says why."""
 
 
 class SelfCheckFailed(Exception):
     """Plain and replaced code differ; the message says in what."""
+
+
+class NotApplicable(UnknownCode):
+    """A part is not for the code that is there; another one may be."""
+
+
+class NotFaster(UnknownCode):
+    """A part gains nothing on this side."""
+
+
+class UnknownRelease(UnknownCode):
+    """None of the library's parts is for this release of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +80,8 @@ class Part:
     operations: tuple[str, ...] = ()
     # Whether it is faster on the pure side, too.
     pure: bool = False
-    # Which code it is for, where that depends on how the library was installed.
+    # Says why it is not for the code that is there, where that depends on how the library was
+    # installed; None where it is.
     applies: Callable[[], str | None] = lambda: None
 
     @property
@@ -81,29 +100,6 @@ class Adapter:
     parts: tuple[Part, ...]
 
 
-class Change(NamedTuple):
-    """One attribute that was replaced."""
-
-    place: str
-    owner: Any
-    attribute: str
-    original: Any
-    ours: Any
-
-    def is_ours(self) -> bool:
-        return vars(self.owner).get(self.attribute) is self.ours
-
-
-class PartStatus(NamedTuple):
-    """`state` is "replaced", "waiting", "off" or "left alone"; `reason` says why not replaced."""
-
-    name: str
-    state: str
-    reason: str | None
-    places: tuple[str, ...]
-    kernels: dict[str, str]
-
-
 class Library:
     """An adapter at work. Its owner holds a lock around every call."""
 
@@ -112,18 +108,22 @@ class Library:
         self.enabled = False
         self.strict = False
         self.changes: dict[Part, list[Change]] = {}
-        self.refused: dict[Part, str] = {}
-        self.said: set[tuple[Part, str]] = set()
+        # State and reason of those that could be replaced by now, and are not.
+        self.refused: dict[Part, tuple[str, str]] = {}
+        self.said: set[str] = set()
+        self.applying: set[Part] = set()
+        # Read once for all parts.
+        self.release: str | None = None
 
     @property
     def version(self) -> str | None:
+        from importlib import metadata
+
         try:
             return metadata.version(self.adapter.name)
-        except metadata.PackageNotFoundError:
+        except Exception:
+            # There is no metadata, or they are damaged.
             return None
-
-    def concerns(self, module: str) -> bool:
-        return any(module in part.modules for part in self.adapter.parts)
 
     # Switching
 
@@ -131,79 +131,113 @@ class Library:
         self.enabled = True
         self.strict = self.strict or strict
         self.refused.clear()
+        self.release = None
         self.update()
 
     def disable(self) -> list[str]:
         self.enabled = self.strict = False
+        self.refused.clear()
         left = [line for part in list(self.changes) for line in self._release(part)]
         for line in left:
             logger.warning("%s: %s", self.adapter.name, line)
         return left
 
-    def module_executed(self, module: str) -> None:
-        """A module was imported, perhaps once more: what it held of ours is gone."""
+    def module_begun(self, module: str) -> None:
+        """A module is about to be executed, perhaps once more: nothing of ours is to be in it."""
         for part in self.adapter.parts:
             if module in part.modules:
                 self.refused.pop(part, None)
                 self._release(part)
-        self.update(module)
 
-    def update(self, executed: str | None = None) -> None:
+    def module_executed(self, module: str) -> None:
+        """Raises AdapterError if strict; the module's import fails with it."""
+        try:
+            self.update()
+        except AdapterError:
+            self.module_begun(module)
+            raise
+
+    def update(self) -> None:
         """Replace what can be replaced by now."""
         for part in self.adapter.parts:
             if not self.enabled or part in self.changes or part in self.refused:
                 continue
-            if not all(name == executed or is_ready(name) for name in part.modules):
+            if part in self.applying or not all(is_ready(name) for name in part.modules):
                 continue
+            self.applying.add(part)
             try:
                 self._apply(part)
             except Exception as error:
                 self._refuse(part, error)
+            finally:
+                self.applying.remove(part)
+
+    def catch_up(self) -> None:
+        """Replace what was imported past the watch, by finders or loaders of other kinds."""
+        try:
+            self.update()
+        except AdapterError:
+            # Its status tells.
+            pass
 
     def _refuse(self, part: Part, error: Exception) -> None:
         known = isinstance(error, (UnknownCode, SelfCheckFailed))
         reason = str(error) if known else f"{type(error).__name__}: {error}"
-        self.refused[part] = reason
+        if isinstance(error, NotApplicable):
+            self.refused[part] = "not applicable", reason
+            return
+        self.refused[part] = "left alone", reason
+        what = f"{self.adapter.name}: {part.name}"
+        if isinstance(error, UnknownRelease):
+            what = self.adapter.name
         if self.strict:
-            raise AdapterError(f"{self.adapter.name}: {part.name}: {reason}") from error
-        if (part, reason) not in self.said:
-            self.said.add((part, reason))
-            logger.warning("%s: %s left alone: %s", self.adapter.name, part.name, reason)
+            raise AdapterError(f"{what}: {reason}") from error
+        line = f"{what} left alone: {reason}"
+        if line not in self.said:
+            self.said.add(line)
+            # On the pure side it is as it should be.
+            logger.log(logging.INFO if isinstance(error, NotFaster) else logging.WARNING, line)
 
     # One part
 
     def _apply(self, part: Part) -> None:
-        check_version(self.adapter, self.version)
+        self.release = version = self.release or self.version
+        check_version(self.adapter, version)
         reason = part.applies()
         if reason is not None:
-            raise UnknownCode(reason)
+            raise NotApplicable(reason)
         if _backend.BACKEND == "python" and not part.pure and not FORCED:
-            raise UnknownCode("not faster on the pure side")
+            raise NotFaster("not faster on the pure side")
+        check_generation(part.modules)
+        plain = self._plain()
         originals = {}
         for place, known in {**part.replaces, **part.relies_on}.items():
             member = find(place)
-            verify(place, member, known, self.version or "")
+            if place not in part.replaces:
+                member = plain(member)
+            verify(place, member, known, version or "", plain)
             originals[place] = member
         replacements = part.build(originals)
         if replacements.keys() != part.replaces.keys():
             raise SelfCheckFailed("the adapter replaces other places than it names")
         for place, ours in replacements.items():
-            _dress(unwrap(ours), unwrap(originals[place]))
+            _dress(ours, originals[place])
         part.check(originals, replacements)
-        self.changes[part] = _replace(part, originals, replacements)
+        self.changes[part] = replace(originals, replacements, part.bound_in)
         logger.debug("%s: %s replaced", self.adapter.name, part.name)
+
+    def _plain(self) -> Callable[[Any], Any]:
+        """What tells the original of what other parts have replaced."""
+        changes = [change for changes in self.changes.values() for change in changes]
+        originals = {id(change.ours): change.original for change in changes}
+        return lambda member: originals.get(id(member), member)
 
     def _release(self, part: Part) -> list[str]:
         """Put the originals back, and tell what could not be."""
         changes = self.changes.pop(part, [])
-        changes += _bound_since(part, changes)
-        left = []
-        for change in reversed(changes):
-            if change.is_ours():
-                setattr(change.owner, change.attribute, change.original)
-            elif vars(change.owner).get(change.attribute) is not change.original:
-                left.append(f"{change.place} is not restored: it is no longer ours")
-        return left
+        changes += bound_since(changes, part.bound_in)
+        left = [change.undo() for change in reversed(changes)]
+        return [line for line in left if line is not None]
 
     # Telling
 
@@ -220,7 +254,7 @@ class Library:
             active = _backend.kernels.active()
             kernels = {operation: active[operation] for operation in part.operations}
         elif part in self.refused:
-            state, reason = "left alone", self.refused[part]
+            state, reason = self.refused[part]
         elif not self.enabled:
             state, reason = "off", "not enabled"
         else:
@@ -249,72 +283,14 @@ def release_numbers(version: str) -> tuple[int, ...]:
 def check_version(adapter: Adapter, version: str | None) -> None:
     """Raises UnknownCode unless the version is one that the adapter was written for."""
     if version is None:
-        raise UnknownCode("its version is not known: no metadata of the distribution")
+        raise UnknownRelease("its version is not known: no metadata of the distribution")
     first, end = adapter.versions
     if not release_numbers(first) <= release_numbers(version) < release_numbers(end):
-        raise UnknownCode(f"version {version}: {first} to below {end} is known")
-
-
-def find(place: str) -> Any:
-    """The raw attribute at a place: a staticmethod is itself, not its function."""
-    owner, attribute = locate(place)
-    try:
-        return vars(owner)[attribute]
-    except KeyError:
-        raise UnknownCode(f"{place} is not there") from None
-
-
-def locate(place: str) -> tuple[Any, str]:
-    """The module or class that has the attribute, and the attribute's name."""
-    module, _, path = place.partition(":")
-    owner: Any = sys.modules[module]
-    *outer, attribute = path.split(".")
-    for name in outer:
-        if name not in vars(owner):
-            raise UnknownCode(f"{place} is not there")
-        owner = vars(owner)[name]
-    return owner, attribute
+        raise UnknownRelease(f"version {version}: {first} to below {end} is known")
 
 
 def _dress(ours: Any, original: Any) -> None:
-    """Give a function the name, text and signature of what it replaces."""
-    if isinstance(ours, FunctionType) and isinstance(original, FunctionType):
-        functools.update_wrapper(ours, original)
-
-
-def _replace(part: Part, originals: Members, replacements: Members) -> list[Change]:
-    changes: list[Change] = []
-    try:
-        for place, ours in replacements.items():
-            owner, attribute = locate(place)
-            _put(changes, Change(place, owner, attribute, originals[place], ours))
-            for name in part.bound_in.get(place, ()):
-                module = sys.modules.get(name)
-                if module is not None and vars(module).get(attribute) is originals[place]:
-                    here = f"{name}:{attribute}"
-                    _put(changes, Change(here, module, attribute, originals[place], ours))
-    except BaseException:
-        for change in reversed(changes):
-            setattr(change.owner, change.attribute, change.original)
-        raise
-    return changes
-
-
-def _put(changes: list[Change], change: Change) -> None:
-    setattr(change.owner, change.attribute, change.ours)
-    changes.append(change)
-
-
-def _bound_since(part: Part, changes: list[Change]) -> list[Change]:
-    """Where modules that were imported later have bound what was in place then: ours."""
-    found = []
-    known = {(id(change.owner), change.attribute) for change in changes}
-    for change in changes:
-        for name in part.bound_in.get(change.place, ()):
-            module = sys.modules.get(name)
-            if module is None or (id(module), change.attribute) in known:
-                continue
-            if vars(module).get(change.attribute) is change.ours:
-                place = f"{name}:{change.attribute}"
-                found.append(change._replace(place=place, owner=module))
-    return found
+    """Give functions the name, text and signature of what they replace."""
+    for our_function, plain in zip(functions(ours), functions(original), strict=False):
+        if type(our_function) is FunctionType and type(plain) is FunctionType:
+            functools.update_wrapper(our_function, plain)

@@ -35,7 +35,7 @@ def times(ratio: float) -> str:
     return f"{ratio:,.{digits}f} x"
 
 
-def facts(versions: Mapping[str, str], missing: Mapping[str, str]) -> dict[str, Any]:
+def machine() -> dict[str, Any]:
     """What ran on what."""
     return {
         "version": __version__,
@@ -46,12 +46,15 @@ def facts(versions: Mapping[str, str], missing: Mapping[str, str]) -> dict[str, 
         "cpu": cpu_name(),
         "texts": texts.source(),
         "clock": timing.clock().name,
-        "peers": dict(versions),
-        "missing": dict(missing),
     }
 
 
-def fact_lines(about: Mapping[str, Any]) -> Iterator[str]:
+def facts(versions: Mapping[str, str], missing: Mapping[str, str]) -> dict[str, Any]:
+    """The same, and who took part."""
+    return {**machine(), "peers": dict(versions), "missing": dict(missing)}
+
+
+def machine_lines(about: Mapping[str, Any]) -> Iterator[str]:
     backend = "compiled" if about["backend"] == "c" else "pure Python"
     in_use = ", ".join(f"{isa} ({operation})" for operation, isa in about["kernels"].items())
     if len(set(about["kernels"].values())) == 1:
@@ -59,6 +62,10 @@ def fact_lines(about: Mapping[str, Any]) -> Iterator[str]:
     yield f"wsfast    {about['version']}, {backend}; kernels: {in_use}"
     yield f"CPU       {about['cpu']}; {about['system']}"
     yield f"Python    {about['python']}"
+
+
+def fact_lines(about: Mapping[str, Any]) -> Iterator[str]:
+    yield from machine_lines(about)
     yield "peers     " + (", ".join(f"{n} {v}" for n, v in about["peers"].items()) or "none")
     absent = [name for name, reason in about["missing"].items() if reason == NOT_INSTALLED]
     if absent:

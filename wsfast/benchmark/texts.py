@@ -7,6 +7,7 @@ WSFAST_CORPUS names, or from `../shared/corpus` beside the project, where there 
 from __future__ import annotations
 
 import os
+import re
 import sys
 from functools import cache, lru_cache
 from itertools import accumulate, cycle
@@ -30,6 +31,8 @@ TEXTS = {
 
 # Characters of a long text that shall have the script's own in them.
 _PART = 30_000
+# It is looked for in steps of so many.
+_BLOCK = 500
 # Characters of one script before the next one's, in the mixed text.
 _PIECE = 60
 _SCRIPTS = (
@@ -76,18 +79,19 @@ def _read(name: str) -> str:
 
 
 def _from_its_densest_part(text: str, last: str) -> str:
-    """`text` from within on, from where fewest characters are ASCII or after `last`.
+    """`text` from within on, from about where fewest characters are ASCII or after `last`.
 
     Pages of a site begin and end with hundreds of lines of ASCII markup.
     """
-
-    def is_its_own(character: str) -> bool:
-        return "\x7f" < character <= last
-
-    own = [*accumulate(map(is_its_own, text * 2), initial=0)]
-    start = max(range(len(text)), key=lambda n: own[n + min(_PART, len(text))] - own[n])
-    text = text[start:] + text[:start]
-    return text[next(n for n, c in enumerate(text) if is_its_own(c)) :]
+    its_own = re.compile(f"[\x80-{last}]")
+    blocks = [text[start : start + _BLOCK] for start in range(0, len(text), _BLOCK)]
+    counts = [len(its_own.findall(block)) for block in blocks]
+    part = min(_PART // _BLOCK, len(blocks))
+    own = [*accumulate(counts * 2, initial=0)]
+    start = max(range(len(blocks)), key=lambda n: own[n + part] - own[n])
+    text = "".join(blocks[start:] + blocks[:start])
+    found = its_own.search(text)
+    return text[found.start() :] if found else text
 
 
 @cache

@@ -1,0 +1,86 @@
+# cython: nonecheck=True
+"""A library's queue of messages, and what is the same for all its readers."""
+
+__all__ = ["MessageQueue", "ReaderSettings"]
+
+
+cdef class ReaderSettings:
+    """What is the same for all readers and queues of a library.
+
+    A message is a tuple of its type (`text`, `binary`, `ping`, `pong`), its payload and `extra`, of
+    the subclass of tuple `message`, or of `message_of_octets` where it is text that is not decoded.
+    `overhead` is what a message counts besides its octets; `stalls` says whether a reader whose
+    queue is full stops in the midst of a read; `inflates` whether an inflater's result says all
+    that the library looks at. The last three are the library's own methods.
+    """
+
+    def __init__(
+        self,
+        *,
+        message,
+        message_of_octets,
+        text,
+        binary,
+        ping,
+        pong,
+        extra,
+        overhead,
+        stalls,
+        inflates,
+        feed_data,
+        parse,
+        read,
+    ):
+        for cls in (message, message_of_octets):
+            if not issubclass(cls, tuple) or cls.__itemsize__ != tuple.__itemsize__:
+                raise TypeError(f"not a tuple of fields: {cls!r}")
+            if cls.__basicsize__ != tuple.__basicsize__:
+                raise TypeError(f"a tuple with more than fields: {cls!r}")
+        self.message = message
+        self.message_of_octets = message_of_octets
+        self.text = text
+        self.binary = binary
+        self.ping = ping
+        self.pong = pong
+        self.extra = extra
+        self.overhead = overhead
+        self.stalls = stalls
+        self.inflates = inflates
+        self.feed_data = feed_data
+        self.parse = parse
+        self.read = read
+
+
+cdef class MessageQueue:
+    """The first base of a queue of messages; the library's own queue is the second.
+
+    Both work on the same attributes. This one does nothing until it has got its settings.
+    """
+
+    def feed_data(self, data, size):
+        """Put a message into the queue that counts for so many octets."""
+        self.put(data, size)
+
+    def _read_from_buffer(self):
+        """Take a message out, by the library's own code where there is more to do than that."""
+        if (
+            not self._buffer
+            or self._stalled_reader is not None
+            or self._protocol._reading_paused
+        ):
+            return self.settings.read(self)
+        message, size = self._get_buffer()
+        self._size -= <Py_ssize_t>size + self.settings.overhead
+        return message
+
+    cdef int put(self, object message, Py_ssize_t size) except -1:
+        self._size += size + self.settings.overhead
+        self._put_buffer((message, size))
+        if self._waiter is not None:
+            waiter = self._waiter
+            self._waiter = None
+            if not waiter.done():
+                waiter.set_result(None)
+        if self._size > self._limit and not self._protocol._reading_paused:
+            self._protocol.pause_reading()
+        return 0

@@ -1,0 +1,23 @@
+"""websocket-client: its UTF-8 check, masks, frames in and out, and fragmented messages.
+
+Its classes are found where they are used: `websocket._abnf` may be loaded again, and has others
+then.
+"""
+
+from __future__ import annotations
+
+from .._patch import Adapter
+from .fragments import FRAGMENTS
+from .masks import MASKS
+from .receiving import RECEIVING
+from .sending import SENDING
+from .texts import UTF8
+
+__all__ = ["ADAPTER"]
+
+ADAPTER = Adapter(
+    name="websocket-client",
+    package="websocket",
+    versions=("1.5", "1.10"),
+    parts=(UTF8, MASKS, SENDING, RECEIVING, FRAGMENTS),
+)
