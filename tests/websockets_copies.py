@@ -27,7 +27,12 @@ MODULES = (
     "legacy.framing",
     "legacy.protocol",
 )
-HAS_TRIO = importlib.util.find_spec("trio") is not None
+# Its face for trio there has been since 17.
+HAS_TRIO = (
+    importlib.util.find_spec("trio") is not None
+    and importlib.util.find_spec("websockets") is not None
+    and importlib.util.find_spec("websockets.trio") is not None
+)
 
 
 def _loaded() -> dict[str, Any]:
@@ -40,7 +45,7 @@ def _imported() -> SimpleNamespace:
         warnings.simplefilter("ignore", DeprecationWarning)
         for name in MODULES:
             importlib.import_module(f"websockets.{name}")
-    if HAS_TRIO and importlib.util.find_spec("websockets.trio") is not None:
+    if HAS_TRIO:
         importlib.import_module("websockets.trio.messages")
     names = {name.partition(".")[2].replace(".", "_"): value for name, value in _loaded().items()}
     return SimpleNamespace(**{name: value for name, value in names.items() if name})

@@ -129,6 +129,9 @@ async def outcome(awaitable: Any) -> Any:
         return "it waits"
     except Exception as error:
         return seen(error)
+    if type(got) is bytearray:
+        # So recv_streaming() had it before 16, against its documentation.
+        got = bytes(got)
     return type(got), got
 
 
@@ -223,7 +226,7 @@ def test_a_connection_behaves_alike(
             connection = connected(library, side, log, level=level, extended=extended)
             for what, detail in steps:
                 log.append((what, await step(connection, side, what, detail)))
-                log.append((int(connection.state), connection.send_in_progress))
+                log.append((int(connection.state), getattr(connection, "send_in_progress", None)))
             if connection.paused:
                 connection.resume_writing()
             connection.transport.abort()

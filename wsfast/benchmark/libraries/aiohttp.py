@@ -15,6 +15,7 @@ NAME = "aiohttp"
 _KEY = bytes.fromhex("37fa213d")
 _READ = 1 << 18
 _LIMIT = 1 << 24
+_LONGEST_MESSAGE = 1 << 25
 
 
 class _Transport:
@@ -50,7 +51,7 @@ async def _receiving(side: str, text: bool, payload: bytes) -> Any:
     protocol: Any = SimpleNamespace(_reading_paused=False)
     loop: Any = None
     queue = WebSocketDataQueue(protocol, _LIMIT, loop=loop)
-    reader = WebSocketReader(queue, _LIMIT, False, True)
+    reader = WebSocketReader(queue, _LONGEST_MESSAGE, False, True)
     while True:
         for read in reads:
             reader.feed_data(read)
