@@ -21,6 +21,8 @@ _VALIDATE = "websocket._core:ABNF.validate"
 _RECV_STRICT = "websocket._core:frame_buffer.recv_strict"
 _BUFFERED_FRAME = "websocket._core:frame_buffer.recv_frame"
 _RECV = "websocket._core:WebSocket.recv"
+_RECV_DATA = "websocket._core:WebSocket.recv_data"
+_RECV_FRAME = "websocket._core:WebSocket.recv_frame"
 _RECV_DATA_FRAME = "websocket._core:WebSocket.recv_data_frame"
 
 _TEXT, _BINARY = Opcode.TEXT.value, Opcode.BINARY.value
@@ -92,6 +94,8 @@ def _build_receiving(originals: Members) -> Members:
     plain_recv_data_frame: Callable[[Any, bool], tuple[int, Any]] = originals[_RECV_DATA_FRAME]
     plain_recv: Callable[[Any], Any] = originals[_RECV]
     validate = originals[_VALIDATE]
+    plain_recv_data = originals[_RECV_DATA]
+    plain_recv_frame = originals[_RECV_FRAME]
     mask_name = mask_value(originals)
 
     def recv_strict(self: Any, bufsize: Any) -> bytes:
@@ -117,14 +121,19 @@ def _build_receiving(originals: Members) -> Members:
         return plain_buffered_frame(self)
 
     def begin_frame(buffer: Any) -> Any:
-        """The next frame; or None, where the rest of it is for the library's own code.
+        """The next frame; or None, where the rest of it is for the library's own code."""
+        found = take(buffer)
+        return None if found is None else new_frame(buffer, *found)
+
+    def take(buffer: Any) -> tuple[int, bytes] | None:
+        """The first octet and the payload of the next frame, or None as above.
 
         It asks for the same numbers of octets as that, and leaves the same behind when it fails.
         """
         if buffer.header is not None:
             return None
         head = buffer.recv_strict(2)
-        first = head[0]
+        first: int = head[0]
         length = head[1]
         if length >= LENGTH_IS_16_BIT:
             buffer.header = _header_of(first, length)
@@ -142,6 +151,9 @@ def _build_receiving(originals: Members) -> Members:
             setattr(buffer, mask_name, "")
             raise
         buffer.header = None
+        return first, payload
+
+    def new_frame(buffer: Any, first: int, payload: bytes) -> Any:
         Frame = abnf.ABNF
         if first == _WHOLE_TEXT or first == _WHOLE_BINARY:
             frame = Frame(1, 0, 0, 0, first & OPCODE_BITS, 0, payload)
@@ -174,9 +186,48 @@ def _build_receiving(originals: Members) -> Members:
         ahead: Any = _FrameAhead(self, frame)
         return plain_recv_data_frame(ahead, control_frame)
 
+    def is_plain(websocket: Any) -> bool:
+        """Whether nobody would see the frame on its way from the socket to the message."""
+        buffer, message = websocket.frame_buffer, websocket.cont_frame
+        own, cls = vars(websocket), type(websocket)
+        return (
+            cls.recv_data is plain_recv_data
+            and cls.recv_data_frame is recv_data_frame
+            and cls.recv_frame is plain_recv_frame
+            and "recv_data" not in own
+            and "recv_data_frame" not in own
+            and "recv_frame" not in own
+            and type(buffer) is frame_buffer
+            and "recv_frame" not in vars(buffer)
+            and type(message) is continuous_frame
+            and message.cont_data is None
+            and not message.recving_frames
+            and abnf.ABNF is ABNF
+            and ABNF.validate is validate
+            and not core.isEnabledForTrace()
+        )
+
     def recv(self: Any) -> Any:
         with self.readlock:
-            opcode, data = self.recv_data()
+            found = None
+            if is_plain(self):
+                buffer = self.frame_buffer
+                with buffer.lock:
+                    found = take(buffer)
+            if found is None:
+                opcode, data = self.recv_data()
+            else:
+                first, payload = found
+                if first == _WHOLE_BINARY:
+                    return payload
+                if first == _WHOLE_TEXT:
+                    try:
+                        return decode_text(payload)
+                    except UnicodeDecodeError:
+                        pass  # which error it is, the library says
+                ahead: Any = _FrameAhead(self, new_frame(buffer, first, payload))
+                opcode, frame = plain_recv_data_frame(ahead, False)
+                data = frame.data
         if opcode == _TEXT and type(data) is bytes:
             return decode_text(data)
         if opcode == _BINARY:
@@ -193,15 +244,19 @@ def _build_receiving(originals: Members) -> Members:
 
 def _check_receiving(originals: Members, replacements: Members) -> None:
     ours = {**originals, **replacements}
-    for stream, cut in itertools.product(streams(False), (None, 1, 9)):
-        if _run(ours, stream, cut) != _run(originals, stream, cut):
+    for stream, cut, seen in itertools.product(streams(False), (None, 1, 9), (True, False)):
+        if _run(ours, stream, cut, seen) != _run(originals, stream, cut, seen):
             raise SelfCheckFailed("frames received differ")
 
 
-def _run(members: Members, stream: bytes, cut: int | None) -> list[Any]:
-    """All that a WebSocket shows of itself while it receives a stream, broken off once."""
+def _run(members: Members, stream: bytes, cut: int | None, frames_seen: bool) -> list[Any]:
+    """All that a WebSocket shows of itself while it receives a stream, broken off once.
+
+    Where somebody sees the frames, they are made one by one.
+    """
     core = sys.modules["websocket._core"]
-    websocket = core.WebSocket()
+    methods = {"recv": members[_RECV], "recv_data_frame": members[_RECV_DATA_FRAME]}
+    websocket = type("WebSocket", (core.WebSocket,), methods)()
     buffer = websocket.frame_buffer
     seen: list[Any] = []
     at = 0
@@ -223,12 +278,12 @@ def _run(members: Members, stream: bytes, cut: int | None) -> list[Any]:
 
     buffer.recv = read
     buffer.recv_strict = lambda bufsize: members[_RECV_STRICT](buffer, bufsize)
-    websocket.recv_frame = lambda: members[_BUFFERED_FRAME](buffer)
-    websocket.recv_data_frame = lambda _: members[_RECV_DATA_FRAME](websocket)
+    if frames_seen:
+        buffer.recv_frame = lambda: members[_BUFFERED_FRAME](buffer)
     websocket.send = lambda *sent: seen.append(sent)
     while True:
         try:
-            seen.append(members[_RECV](websocket))
+            seen.append(websocket.recv())
         except EOFError:
             return seen
         except Exception as error:
@@ -259,8 +314,8 @@ RECEIVING = Part(
         "websocket._core:continuous_frame": known(
             "1655b879438a", "70608e1db296", "ae5021e4a14a", "e7b8e090cdb1"
         ),
-        "websocket._core:WebSocket.recv_data": known("56510a32ae13", "5e10f6f4c23a"),
-        "websocket._core:WebSocket.recv_frame": known("656e1629bd96"),
+        _RECV_DATA: known("56510a32ae13", "5e10f6f4c23a"),
+        _RECV_FRAME: known("656e1629bd96"),
     },
     build=_build_receiving,
     check=_check_receiving,

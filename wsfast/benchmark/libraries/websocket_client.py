@@ -19,7 +19,7 @@ def prepare(direction: str, side: str, text: bool, payload: bytes) -> Callable[[
 
     connection = websocket.WebSocket()
     socket = _Socket()
-    connection.sock = socket  # type: ignore[assignment]
+    connection.sock = socket
     connection.connected = True
     if direction == "in":
         opcode = Opcode.TEXT if text else Opcode.BINARY
