@@ -46,4 +46,7 @@ cdef class MessageQueue:
     cdef public Py_ssize_t _size
     cdef public Py_ssize_t _limit
 
+    cdef object get(self)
     cdef int put(self, object message, Py_ssize_t size) except -1
+    cdef int add(self, object message, Py_ssize_t size) except -1
+    cdef int stall(self, object reader) except -1

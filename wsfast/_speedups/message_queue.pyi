@@ -1,26 +1,14 @@
 from typing import Any
 
+from typing_extensions import disjoint_base
+
 __all__ = ["MessageQueue", "ReaderSettings"]
 
+@disjoint_base
 class ReaderSettings:
-    def __init__(
-        self,
-        *,
-        message: type[tuple[Any, ...]],
-        message_of_octets: type[tuple[Any, ...]],
-        text: Any,
-        binary: Any,
-        ping: Any,
-        pong: Any,
-        extra: Any,
-        overhead: int,
-        stalls: bool,
-        inflates: bool,
-        feed_data: Any,
-        parse: Any,
-        read: Any,
-    ) -> None: ...
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
 
+@disjoint_base
 class MessageQueue:
     settings: ReaderSettings
     def feed_data(self, data: Any, size: int) -> None: ...

@@ -1,6 +1,8 @@
 # cython: nonecheck=True
 """A library's queue of messages, and what is the same for all its readers."""
 
+cimport cython
+
 __all__ = ["MessageQueue", "ReaderSettings"]
 
 
@@ -54,15 +56,20 @@ cdef class ReaderSettings:
 cdef class MessageQueue:
     """The first base of a queue of messages; the library's own queue is the second.
 
-    Both work on the same attributes. This one does nothing until it has got its settings.
+    Both work on the same attributes. This one does nothing until it has got its settings. What it
+    does, it does with the queue locked, for threads without a GIL.
     """
 
     def feed_data(self, data, size):
         """Put a message into the queue that counts for so many octets."""
         self.put(data, size)
 
+    @cython.critical_section
     def _read_from_buffer(self):
         """Take a message out, by the library's own code where there is more to do than that."""
+        return self.get()
+
+    cdef object get(self):
         if (
             not self._buffer
             or self._stalled_reader is not None
@@ -73,7 +80,11 @@ cdef class MessageQueue:
         self._size -= <Py_ssize_t>size + self.settings.overhead
         return message
 
+    @cython.critical_section
     cdef int put(self, object message, Py_ssize_t size) except -1:
+        return self.add(message, size)
+
+    cdef int add(self, object message, Py_ssize_t size) except -1:
         self._size += size + self.settings.overhead
         self._put_buffer((message, size))
         if self._waiter is not None:
@@ -83,4 +94,10 @@ cdef class MessageQueue:
                 waiter.set_result(None)
         if self._size > self._limit and not self._protocol._reading_paused:
             self._protocol.pause_reading()
+        return 0
+
+    @cython.critical_section
+    cdef int stall(self, object reader) except -1:
+        """Let `reader`, a weak reference, be asked for more; or none."""
+        self._stalled_reader = reader
         return 0

@@ -1,9 +1,12 @@
 from typing import Any
 
+from typing_extensions import disjoint_base
+
 from .message_queue import ReaderSettings
 
 __all__ = ["MessageReader"]
 
+@disjoint_base
 class MessageReader:
     settings: ReaderSettings
     plain: bool

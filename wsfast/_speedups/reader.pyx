@@ -1,6 +1,7 @@
 # cython: nonecheck=True
 """The plain case of a library's reader of messages, by the C kernels."""
 
+cimport cython
 from cpython.bytearray cimport PyByteArray_GET_SIZE
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact
 from cpython.bytes cimport PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -44,6 +45,8 @@ cdef enum:
     MAX_HEADER_LENGTH = 14
     # So many reads are held one by one.
     MAX_READS = 1024
+    # What was taken of a read is kept up to so many times what is left of it.
+    MOST_BEFORE = 4
 
 # What is left out at the end of a compressed message, RFC 7692 section 7.2.1.
 cdef bytes TRAILING = b"\x00\x00\xff\xff"
@@ -67,7 +70,8 @@ cdef class MessageReader:
 
     Both work on the same attributes. Frames that are whole and break no rule are taken here, what
     else there is goes to the library's own code: Close frames, and errors. `plain` says whether
-    anything is taken here. Octets are held back only at the beginning of a frame.
+    anything is taken here. Octets are held back only at the beginning of a frame. Its methods lock
+    the reader, so that threads without a GIL can get nothing but the order of reads wrong.
     """
 
     cdef public ReaderSettings settings
@@ -97,6 +101,7 @@ cdef class MessageReader:
     def __cinit__(self):
         self._decode_text = True
 
+    @cython.critical_section
     def feed_data(self, data):
         """Take in what was read; returns what the library's own method does."""
         if not self.plain or not PyBytes_CheckExact(data) or self._exc is not None:
@@ -109,6 +114,7 @@ cdef class MessageReader:
             return self.settings.feed_data(self, b"")
         return (False, b"")
 
+    @cython.critical_section
     def _feed_data(self, data):
         """The same without what is to be done with exceptions."""
         if self.failure is not None:
@@ -127,7 +133,7 @@ cdef class MessageReader:
         cdef list held = self.held
         cdef Py_ssize_t offset
         if self.settings.stalls:
-            queue._stalled_reader = None
+            queue.stall(None)
         if self._state != AT_A_HEADER or self._tail:
             # The library's own code is within a frame.
             self.settings.parse(self, data)
@@ -160,11 +166,15 @@ cdef class MessageReader:
     cdef int gather(self, MessageQueue queue, list held, Py_ssize_t offset) except -1:
         """Take the frame that begins in the first read and ends in the last."""
         cdef wsf_frame_header header
+        cdef wsf_frame_finding finding
         cdef bytes read = held[0], begun
         cdef const uint8_t *at = <const uint8_t *>PyBytes_AS_STRING(read) + offset
         cdef size_t done = 0, some
         cdef uint8_t *payload
-        self.read_header(&header, at, PyBytes_GET_SIZE(read) - offset)
+        finding = self.read_header(&header, at, PyBytes_GET_SIZE(read) - offset)
+        if finding != WSF_FRAME_READ or header.size + header.length != self.wanted:
+            # Somebody has changed our attributes since the header came.
+            return self.run(queue, b"".join(held), offset)
         begun = at[:header.size]
         gathered = PyBytes_FromStringAndSize(NULL, header.length)
         payload = <uint8_t *>PyBytes_AS_STRING(gathered)
@@ -222,10 +232,14 @@ cdef class MessageReader:
 
     cdef int hold(self, bytes data, Py_ssize_t position, uint64_t wanted) except -1:
         """Keep what is in `data` from `position` on until there is more."""
+        cdef Py_ssize_t left = PyBytes_GET_SIZE(data) - position
+        if left < position // MOST_BEFORE:
+            data = data[position:]
+            position = 0
         self.held = [data]
         self.offset = position
         self.folded = 0
-        self.length = PyBytes_GET_SIZE(data) - position
+        self.length = left
         self.wanted = wanted
         return 0
 
@@ -234,7 +248,7 @@ cdef class MessageReader:
 
     cdef int stall(self, MessageQueue queue) except -1:
         self.stalled = True
-        queue._stalled_reader = self._weak_self
+        queue.stall(self._weak_self)
         return 0
 
     # Frames

@@ -53,17 +53,15 @@ _CONSTANTS = {
     "COMPRESSED_NOT_SET": -1,
     "EMPTY_FRAME": (False, b""),
 }
+# fmt: off
 _RELEASES = Releases(
     "3.11.18",
-    "3.12.15",
-    "3.13.5",
-    "3.14.0",
-    "3.14.1",
-    "3.14.2",
-    "3.14.3",
-    "3.14.4",
-    "3.14.5",
+    "3.12.0", "3.12.2", "3.12.3", "3.12.4", "3.12.6", "3.12.7", "3.12.8",
+    "3.12.9", "3.12.10", "3.12.11", "3.12.12", "3.12.13", "3.12.14", "3.12.15",
+    "3.13.0", "3.13.1", "3.13.2", "3.13.3", "3.13.4", "3.13.5",
+    "3.14.0", "3.14.1", "3.14.2", "3.14.3", "3.14.4", "3.14.5",
 )
+# fmt: on
 
 # What their own __init__ sets besides what our base classes have. With a dict for each instance,
 # an idle connection would cost more than with the compiled ones.

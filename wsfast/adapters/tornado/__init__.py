@@ -21,7 +21,26 @@ from .selfcheck import check_receiving, check_sending
 from .sending import WRITE_FRAME, WRITE_MESSAGE, build_sending
 
 # Of its compiled masking function.
-COMPILED = Releases("6.2", "6.3.3", "6.4.2", "6.5", "6.5.2", "6.5.10", "6.6", "6.6.1")
+COMPILED = Releases(
+    "6.2",
+    "6.3.3",
+    "6.4",
+    "6.4.1",
+    "6.4.2",
+    "6.5",
+    "6.5.1",
+    "6.5.2",
+    "6.5.3",
+    "6.5.4",
+    "6.5.5",
+    "6.5.6",
+    "6.5.7",
+    "6.5.8",
+    "6.5.9",
+    "6.5.10",
+    "6.6",
+    "6.6.1",
+)
 
 
 def _mask_part(
