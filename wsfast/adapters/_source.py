@@ -9,6 +9,7 @@ import linecache
 import os
 import sys
 import types
+from collections import namedtuple
 from collections.abc import Callable, Container, Iterator
 from importlib.machinery import EXTENSION_SUFFIXES, SourceFileLoader
 from pathlib import PurePath
@@ -25,6 +26,9 @@ class Releases(frozenset[str]):
     def __new__(cls, *versions: str) -> Releases:
         return super().__new__(cls, versions)
 
+
+# Where the methods of named tuples are from.
+_NAMEDTUPLE_FILE = namedtuple.__code__.co_filename
 
 # What is known of one object: fingerprints of its source, or `Releases`.
 Known = Container[str]
@@ -100,8 +104,11 @@ def _outsiders(cls: type, plain: Callable[[Any], Any]) -> list[str]:
             if code.co_filename == namespace.get("__file__"):
                 if not _is_in_file(code, namespace):
                     raise UnknownCode(f"its file says something else than what runs: {name}")
-            elif not (code.co_filename.startswith("<") and name.startswith("__")):
-                # What dataclass() generates is left out: it depends on Python's version.
+            elif not (
+                code.co_filename == _NAMEDTUPLE_FILE
+                or (code.co_filename.startswith("<") and name.startswith("__"))
+            ):
+                # What namedtuple() and dataclass() give is left out: it depends on Python's version.
                 found.append(f"{name}@{PurePath(code.co_filename).stem}")
     return sorted(found)
 

@@ -346,7 +346,7 @@ def _reading(name: str, replaces: Mapping[str, Known], compiled: bool) -> Part:
         name=name,
         replaces=replaces,
         relies_on={
-            "aiohttp._websocket.models:WSMessage": known("5f99b0c57105", "bded0c3d8ef4"),
+            "aiohttp._websocket.models:WSMessage": known("18fc2ce3f1e6", "f9b9d35f3159"),
         },
         bound_in={
             _READER: (
