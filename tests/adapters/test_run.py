@@ -48,7 +48,7 @@ def execute(
     }
     kept |= {"PYTHONPATH": ROOT, "PYTHONDONTWRITEBYTECODE": "1"} | environment
     return subprocess.run(
-        line, input=stdin, capture_output=True, text=True, timeout=120, env=kept, cwd=cwd
+        line, input=stdin, capture_output=True, text=True, timeout=120, env=kept, cwd=cwd or ROOT
     )
 
 
@@ -142,6 +142,7 @@ def test_signals_reach_the_program(tmp_path: Path, number: signal.Signals) -> No
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": ROOT},
+            cwd=tmp_path,
         ) as process:
             assert process.stdout is not None
             process.stdout.readline()
@@ -230,11 +231,11 @@ def test_info_tells_of_the_switches() -> None:
 
 def test_run_within_run(tmp_path: Path) -> None:
     shown = "import os; print(os.environ['PYTHONPATH'])"
-    one = execute(*RUN, "-c", shown)
-    two = execute(*RUN, "-m", "wsfast", "run", "-c", shown)
+    one = execute(*RUN, "-c", shown, cwd=tmp_path)
+    two = execute(*RUN, "-m", "wsfast", "run", "-c", shown, cwd=tmp_path)
     assert one.stdout == two.stdout
     assert one.stdout.count("startup") == 1
-    assert execute(*RUN, "-m", "wsfast", "run", "-c", TOLD).stdout.strip()
+    assert execute(*RUN, "-m", "wsfast", "run", "-c", TOLD, cwd=tmp_path).stdout.strip()
 
 
 def test_wrong_values_of_the_switches_are_told_but_do_not_stop_a_child() -> None:

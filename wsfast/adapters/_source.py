@@ -108,7 +108,7 @@ def _outsiders(cls: type, plain: Callable[[Any], Any]) -> list[str]:
                 code.co_filename == _NAMEDTUPLE_FILE
                 or (code.co_filename.startswith("<") and name.startswith("__"))
             ):
-                # What namedtuple() and dataclass() give is left out: it depends on Python's version.
+                # Not what namedtuple() and dataclass() give: it depends on Python's version.
                 found.append(f"{name}@{PurePath(code.co_filename).stem}")
     return sorted(found)
 
