@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-HERE = Path(__file__).parent
+UNITTEST = str(Path(__file__).parent / "suites_unittest.py")
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def pytest_command(*arguments: str) -> tuple[str, ...]:
 
 
 def unittest_command(*names: str) -> tuple[str, ...]:
-    return (str(HERE / "suites_unittest.py"), "{results}", *names)
+    return (UNITTEST, "{results}", *names)
 
 
 AIOHTTP_TESTS = [
@@ -115,14 +115,14 @@ SUITES = (
     Suite(
         "tornado",
         "6.6.1",
-        unittest_command("--quiet", "tornado.access", "tornado.test.websocket_test"),
-        quick=unittest_command("--quiet", "tornado.access", "tornado.test.websocket_test"),
+        unittest_command("--quiet=tornado.access", "tornado.test.websocket_test"),
+        quick=unittest_command("--quiet=tornado.access", "tornado.test.websocket_test"),
         source="wheel",
     ),
     Suite(
         "tornado",
         "6.6.1",
-        unittest_command("--quiet", "tornado.access", "tornado.test.websocket_test"),
+        unittest_command("--quiet=tornado.access", "tornado.test.websocket_test"),
         environment={"TORNADO_EXTENSION": "0"},
         source="wheel",
         label="pure",
