@@ -11,7 +11,15 @@ from made_library import NAME, PACKAGE, Library
 
 import wsfast
 from wsfast import adapters
-from wsfast.adapters import _registry
+from wsfast.adapters import _patch, _registry
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forced() -> Iterator[None]:
+    """Every part is replaced on the pure side, too: there it is slower, but has to be right."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_patch, "FORCED", True)
+        yield
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ def of_this_path(name: str) -> None:
 
     module = importlib.import_module("wsfast.adapters." + name.replace("-", "_"))
     for part in module.ADAPTER.parts:
-        for place, known in {**part.replaces, **part.relies_on}.items():
+        for place, known in {**part.replaces, **part.relies_on, **part.relies_on_imported}.items():
             try:
                 importlib.import_module(place.partition(":")[0])
                 print(

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
+import tracemalloc
+import weakref
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -14,6 +18,8 @@ pytest.importorskip("aiohttp._websocket.reader_py")
 
 from aiohttp._websocket import reader as reader_module
 from aiohttp._websocket import reader_py
+from aiohttp.http_websocket import WebSocketError
+from aiohttp.streams import EofStream
 from aiohttp_traffic import (
     DECODE_TEXT,
     MAX,
@@ -32,15 +38,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import wsfast
-from wsfast.adapters import _patch
-
-
-@pytest.fixture(scope="module", autouse=True)
-def forced() -> Iterator[None]:
-    """Every part is tried on the pure side, too."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_patch, "FORCED", True)
-        yield
+from wsfast import _backend
 
 
 @pytest.fixture
@@ -122,6 +120,105 @@ def test_an_inflater_that_fails_or_gives_too_much() -> None:
             for classes in (PLAIN, OURS)
         ]
         assert seen[0] == seen[1]
+
+
+@needs_stalls
+def test_many_messages_that_wait_in_a_full_queue() -> None:
+    stream = b"".join(frame(2, bytes(number % 300), True) for number in range(2000))
+    options: dict[str, Any] = {"compress": False, "decode_text": True, "max_msg_size": 0}
+    for reads in ([0], [0, 40, 700]):
+        size = -(-len(stream) // len(reads))
+        pieces = [stream[start : start + size] for start in range(0, len(stream), size)]
+        seen = [
+            received(classes, pieces, reads, limit=2**12, **options) for classes in (PLAIN, OURS)
+        ]
+        assert seen[0] == seen[1]
+
+
+# Memory
+
+
+def test_a_small_rest_does_not_keep_what_was_read_with_it() -> None:
+    message = frame(2, bytes(100), True)
+    queue = OURS.queue(Protocol(), 2**20, loop=None)
+    reader = OURS.reader(queue, 0, False, *DECODE_TEXT)
+    tracemalloc.start()
+    try:
+        reader.feed_data(message * 1000 + message[:50])
+        while queue._buffer:
+            read_now(queue)
+        assert tracemalloc.get_traced_memory()[0] < 20_000
+    finally:
+        tracemalloc.stop()
+    reader.feed_data(message[50:])
+    assert read_now(queue)[1][1] == (bytes, bytes(100))
+
+
+@pytest.mark.skipif(_backend.BACKEND == "python", reason="its frames know the reader")
+@pytest.mark.parametrize("kind", [bytes, bytearray])
+@pytest.mark.parametrize(
+    "stream",
+    [
+        b"\xff\xff\xff",
+        frame(1, b"\xff", True),
+        frame(1, b"a", True, False) + frame(0, b"\xff", True),
+        frame(2, bytes(2000), True),
+    ],
+)
+def test_an_error_does_not_keep_its_reader(kind: Any, stream: bytes) -> None:
+    queue = OURS.queue(Protocol(), 9, loop=None)
+    reader = OURS.reader(queue, 1000, False, *DECODE_TEXT)
+    gc.disable()
+    try:
+        reader.feed_data(kind(stream))
+        assert isinstance(queue.exception(), WebSocketError)
+        alive = weakref.ref(reader)
+        del reader
+        assert alive() is None
+    finally:
+        gc.enable()
+
+
+# Many at once
+
+
+def test_attributes_that_change_within_a_frame() -> None:
+    message = frame(2, bytes(500), True)
+    for name, value in (("_opcode", 1), ("_max_msg_size", 9), ("_compress", True)):
+        queue = OURS.queue(Protocol(), 2**16, loop=None)
+        reader = OURS.reader(queue, 0, False, *DECODE_TEXT)
+        reader.feed_data(message[:50])
+        setattr(reader, name, value)
+        reader.feed_data(message[50:])
+        assert (queue.exception() is None) is (name != "_max_msg_size")
+
+
+def test_threads_with_one_reader() -> None:
+    """Octets that come in any order are nonsense; but nothing else goes wrong."""
+    queue = OURS.queue(Protocol(), 2**9, loop=None)
+    reader = OURS.reader(queue, 0, False, *DECODE_TEXT)
+    stream = b"".join(frame(2, bytes(size), True) for size in (0, 5, 300, 3000)) * 50
+    barrier = threading.Barrier(4)
+
+    def feed(size: int) -> None:
+        barrier.wait()
+        for start in range(0, len(stream), size):
+            reader.feed_data(stream[start : start + size])
+
+    def take() -> None:
+        barrier.wait()
+        for _ in range(5000):
+            # Between a look and the step behind it the queue may be emptied.
+            with suppress(EofStream, IndexError, WebSocketError):
+                queue._read_from_buffer()
+
+    threads = [threading.Thread(target=feed, args=(size,)) for size in (1, 50, 700)]
+    threads.append(threading.Thread(target=take))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert queue.exception() is None or isinstance(queue.exception(), WebSocketError)
 
 
 # The queue and its waiter

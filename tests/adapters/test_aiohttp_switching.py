@@ -34,14 +34,6 @@ from wsfast.adapters import _patch
 from wsfast.adapters import aiohttp as adapter
 
 
-@pytest.fixture(scope="module", autouse=True)
-def forced() -> Iterator[None]:
-    """Every part is tried on the pure side, too."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_patch, "FORCED", True)
-        yield
-
-
 @pytest.fixture
 def enabled() -> Iterator[None]:
     wsfast.enable("aiohttp", strict=True)

@@ -164,6 +164,26 @@ def test_an_application_is_served_alike(steps: list[tuple[str, Any]], deflate: b
     assert served(steps, deflate) == plain
 
 
+@pytest.mark.parametrize("order", [["uvicorn", "websockets"], ["websockets", "uvicorn"]])
+def test_frames_go_through_what_serializes_them_now(
+    order: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wsfast.disable()
+    steps = [("send", {"text": TEXT})]
+    plain = served(steps, False)
+    try:
+        for name in order:
+            wsfast.enable(name)
+        states = {part.name: part.state for part in wsfast.status()["uvicorn"].parts}
+        assert set(states.values()) == {"replaced"}
+        assert served(steps, False) == plain
+        monkeypatch.setattr(MODULE.Frame, "serialize", lambda self, **options: b"ours")
+        assert b"ours" in served(steps, False)
+        monkeypatch.undo()
+    finally:
+        wsfast.disable()
+
+
 NAMES = ("send_receive_event_to_app", "send")
 
 

@@ -228,6 +228,81 @@ def test_keys_differ_from_frame_to_frame() -> None:
     assert len({frame.serialize(mask=True) for _ in range(100)}) == 100
 
 
+# What neither RFC 6455 nor anybody else would expect
+
+
+@pytest.mark.parametrize("side", ["SERVER", "CLIENT"])
+@pytest.mark.parametrize("size", [5, 200, 70000])
+def test_too_long_a_frame_is_refused_at_the_same_octet(side: str, size: int) -> None:
+    stream = encode_frame(2, bytes(size), mask=side == "SERVER", masking_key=None)
+    octets = [stream[at : at + 1] for at in range(20)]
+    told = [received(library, side, octets, limit=4) for library in (OURS, PLAIN)]
+    if side == "CLIENT":
+        # Their keys differ.
+        told = [[str(shown) for shown in one if not isinstance(shown, list)] for one in told]
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("limit", [3, -1, 2.5, 2**70])
+def test_a_limit_may_be_anything_and_change_within_a_message(limit: Any) -> None:
+    def told(library: SimpleNamespace) -> list[Any]:
+        log, lines = logger(logging.DEBUG)
+        protocol = library.protocol.Protocol(library.protocol.Side.SERVER, logger=log)
+        protocol.receive_data(encode_frame(2, b"begun", mask=True, fin=False))
+        name = "max_message_size" if hasattr(protocol, "max_message_size") else "max_size"
+        setattr(protocol, name, limit)
+        protocol.receive_data(encode_frame(0, b"", mask=True))
+        protocol.receive_data(wire("whole"))
+        events = [seen(event) for event in protocol.events_received()]
+        return [events, protocol.data_to_send(), seen(protocol.parser_exc), lines]
+
+    assert told(OURS) == told(PLAIN)
+
+
+def test_an_extension_may_make_more_of_a_frame_than_is_allowed() -> None:
+    def told(library: SimpleNamespace) -> list[Any]:
+        class Doubled:
+            def decode(self, frame: Any, *, max_size: int | None = None) -> Any:
+                return library.frames.Frame(frame.opcode, bytes(frame.data) * 2, frame.fin)
+
+            def encode(self, frame: Any) -> Any:
+                return frame
+
+        protocol = library.protocol.Protocol(
+            library.protocol.Side.SERVER, max_size=9, logger=logger(50)[0]
+        )
+        protocol.extensions = [Doubled()]
+        protocol.receive_data(encode_frame(2, b"octets", mask=True, fin=False))
+        protocol.receive_data(encode_frame(0, b"a", mask=True))
+        events = [seen(event) for event in protocol.events_received()]
+        return [events, protocol.data_to_send(), seen(protocol.parser_exc)]
+
+    assert told(OURS) == told(PLAIN)
+
+
+@pytest.mark.parametrize("data", [b"a", b"a" * 200, memoryview(b"abcd")[::2], "text", None])
+@pytest.mark.parametrize("opcode", [1, 3, 8, 16])
+@pytest.mark.parametrize("mask", [True, False])
+def test_an_extension_may_make_any_frame(
+    opcode: int, data: Any, mask: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secrets, "token_bytes", lambda count=4: KEY[:count])
+
+    def told(library: SimpleNamespace) -> Any:
+        made = library.frames.Frame(opcode, data, False, True)
+        extension = SimpleNamespace(encode=lambda frame: made)
+        frame = library.frames.Frame(library.frames.Opcode.TEXT, b"")
+        try:
+            return frame.serialize(mask=mask, extensions=[extension])
+        except Exception as error:
+            return seen(error)
+
+    assert told(OURS) == told(PLAIN)
+    monkeypatch.undo()
+    if not mask:
+        assert told(OURS) == told(PLAIN)
+
+
 # Hooks
 
 
@@ -251,6 +326,14 @@ def test_frames_go_through_a_recv_frame_of_somebody_else(
         protocol.recv_frame = frames.append
     protocol.receive_data(wire("one", TEXT))
     assert [frame.data for frame in frames][-2:] == [b"one", TEXT.encode()]
+
+
+def test_frames_may_be_of_a_class_of_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    Frame = type("Frame", (OURS.frames.Frame,), {})
+    monkeypatch.setattr(OURS.protocol, "Frame", Frame)
+    protocol = OURS.protocol.Protocol(OURS.protocol.Side.SERVER)
+    protocol.receive_data(wire("one"))
+    assert [type(frame) for frame in protocol.events_received()] == [Frame]
 
 
 def test_a_parser_that_breaks_down_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

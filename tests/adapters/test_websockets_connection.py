@@ -291,6 +291,82 @@ def test_what_somebody_else_has_put_in_place_is_called(
     assert log == [frame(1, TEXT.encode(), "CLIENT")]
 
 
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [("connection", "send_data"), ("protocol", "data_to_send"), ("protocol", "close_expected")],
+)
+def test_a_class_that_has_its_own_is_asked_as_often(
+    owner: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run(library: SimpleNamespace, called: list[str]) -> None:
+        connection = connected(library, "SERVER", [])
+        cls = type(connection if owner == "connection" else connection.protocol)
+        original = getattr(cls, name)
+
+        def counted(self: Any) -> Any:
+            called.append(name)
+            return original(self)
+
+        monkeypatch.setattr(cls, name, counted)
+        for opcode in (1, 9, 2):
+            connection.data_received(frame(opcode, b"in", "SERVER"))
+        await connection.send("out")
+
+    told: tuple[list[str], list[str]] = [], []
+    asyncio.run(run(OURS, told[0]))
+    asyncio.run(run(PLAIN, told[1]))
+    assert told[0] == told[1]
+
+
+def test_events_go_through_what_the_base_class_does_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[bytes] = []
+    Connection = OURS.asyncio_connection.Connection
+    original = Connection.process_event
+
+    def ours(self: Any, event: Any) -> None:
+        events.append(event.data)
+        original(self, event)
+
+    async def run() -> None:
+        connection = connected(OURS, "SERVER", [])
+        connection.__class__ = OURS.asyncio_server.ServerConnection
+        connection.data_received(frame(1, b"before", "SERVER"))
+        monkeypatch.setattr(Connection, "process_event", ours)
+        connection.data_received(frame(1, b"after", "SERVER"))
+
+    asyncio.run(run())
+    assert events == [b"after"]
+
+
+def test_frames_sent_go_through_what_serializes_them_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OURS.frames.Frame, "serialize", lambda self, **options: b"ours")
+
+    log: list[Any] = []
+
+    async def run() -> None:
+        await connected(OURS, "SERVER", log).send("text")
+
+    asyncio.run(run())
+    assert log == [b"ours"]
+
+
+def test_a_write_that_fails_is_not_tried_again() -> None:
+    async def run(library: SimpleNamespace) -> list[Any]:
+        log: list[Any] = []
+        connection = connected(library, "SERVER", log, level=logging.DEBUG)
+
+        def write(data: Any) -> None:
+            log.append(bytes(data))
+            connection.transport.write = log.append
+            raise OSError("only once")
+
+        connection.transport.write = write
+        log.append(await outcome(connection.send("text")))
+        return [*log, "send_data" in vars(connection)]
+
+    assert asyncio.run(run(OURS)) == asyncio.run(run(PLAIN))
+
+
 def test_a_subclass_may_look_at_events() -> None:
     events: list[Any] = []
 
@@ -304,8 +380,7 @@ def test_a_subclass_may_look_at_events() -> None:
         connection.data_received(frame(1, b"in", "SERVER"))
         return await connection.recv()
 
-    assert asyncio.run(run()) == "in"
-    assert events == [b"in"]
+    assert (asyncio.run(run()), events) == ("in", [b"in"])
 
 
 def test_keys_that_nobody_has_fixed_differ(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import subprocess
 import sys
 import tracemalloc
 from collections.abc import Iterator
@@ -122,6 +123,33 @@ def test_an_idle_connection_costs_little_more() -> None:
     assert ours <= plain + 512
 
 
+@pytest.mark.parametrize("sides", [["server"], ["client"], ["server", "client"]])
+def test_a_program_may_have_one_side_only(sides: list[str]) -> None:
+    program = (
+        "import importlib, sys, wsfast\n"
+        "from wsfast.adapters import _patch\n"
+        "_patch.FORCED = True\n"
+        "wsfast.enable('websockets')\n"
+        "for side in sys.argv[1:]:\n"
+        "    importlib.import_module(f'websockets.asyncio.{side}')\n"
+        "parts = wsfast.status()['websockets'].parts\n"
+        "print([part.state for part in parts if part.name == 'asyncio data received'])\n"
+        "from websockets.asyncio.connection import Connection\n"
+        "import inspect\n"
+        "told = inspect.getclosurevars(Connection.data_received).nonlocals\n"
+        "print(sorted(f.__qualname__ for f in told['plain_process_event']))\n"
+        "wsfast.disable('websockets')\n"
+        "print(Connection.data_received.__globals__['__name__'])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *sides], capture_output=True, text=True, check=True
+    )
+    names = sorted(["Connection", *(f"{side.title()}Connection" for side in sides)])
+    functions = [f"{name}.process_event" for name in names]
+    expected = ["['replaced']", str(functions), "websockets.asyncio.connection"]
+    assert done.stdout.splitlines() == expected, done.stderr
+
+
 # Guards
 
 
@@ -137,6 +165,12 @@ TAMPERED = [
     (PLACES[3], "messages, asyncio", PLACES[3:4]),
     (("asyncio_connection", "Connection", "send_context"), "asyncio send", PLACES[4:5]),
     (("protocol", "Protocol", "send_text"), "asyncio send", PLACES[4:5]),
+    (PLACES[2], "asyncio send", PLACES[4:5]),
+    (
+        ("asyncio_server", "ServerConnection", "process_event"),
+        "asyncio data received",
+        PLACES[5:6],
+    ),
     (("asyncio_messages", "Assembler", "put"), "asyncio data received", PLACES[5:6]),
     (PLACES[6], "messages, sync", PLACES[6:7]),
     (PLACES[7], "legacy frames in", PLACES[7:8]),

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 import wsfast
 from wsfast import encode_frame
-from wsfast.adapters import _patch
 
 pytest.importorskip("wsproto")
 
@@ -25,14 +24,6 @@ from wsproto_traffic import (
     seen,
     traffic,
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def forced() -> Iterator[None]:
-    """Every part, on the pure side, too."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_patch, "FORCED", True)
-        yield
 
 
 @pytest.fixture

@@ -13,19 +13,10 @@ from hypothesis import strategies as st
 
 import wsfast
 from wsfast import apply_mask
-from wsfast.adapters import _patch
 
 pytest.importorskip("wsproto")
 
 from wsproto_traffic import KEY, OURS, PLAIN, connected, outcome
-
-
-@pytest.fixture(scope="module", autouse=True)
-def forced() -> Iterator[None]:
-    """Every part, on the pure side, too."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_patch, "FORCED", True)
-        yield
 
 
 @pytest.fixture
@@ -98,6 +89,19 @@ def test_the_same_events_are_the_same_octets(
     all_enabled: None, side: str, kind: str, traffic: list[Any], key: bytes | None
 ) -> None:
     assert sent(OURS, side, kind, traffic, key) == sent(PLAIN, side, kind, traffic, key)
+
+
+@pytest.mark.parametrize("kind", ["none", "deflate"])
+@pytest.mark.parametrize("opcode", [0, 1, 2, 8, 9, 10])
+def test_frames_that_no_event_makes(enabled: None, kind: str, opcode: int) -> None:
+    for payload in (b"", bytearray(126), "text", None):
+        for fin in (True, False, 1, 0):
+            frames = []
+            for library in (OURS, PLAIN):
+                protocol = connected(library, "server", kind)._proto
+                called_by = library.frame_protocol.Opcode(opcode)
+                frames.append(outcome(lambda: protocol._serialize_frame(called_by, payload, fin)))  # noqa: B023
+            assert frames[0] == frames[1]
 
 
 def test_each_frame_has_a_key_of_its_own(enabled: None) -> None:

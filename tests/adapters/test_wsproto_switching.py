@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import sys
 import tracemalloc
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,19 +12,10 @@ from processes import output
 
 import wsfast
 from wsfast import encode_frame
-from wsfast.adapters import _patch
 
 pytest.importorskip("wsproto")
 
 from wsproto_traffic import OURS, PLAIN, connected, received, seen
-
-
-@pytest.fixture(scope="module", autouse=True)
-def forced() -> Iterator[None]:
-    """Every part, on the pure side, too."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_patch, "FORCED", True)
-        yield
 
 
 def test_it_may_be_enabled_before_the_import() -> None:

@@ -118,8 +118,19 @@ class MessageQueue:
 
     def _read_from_buffer(self) -> Any:
         """Take a message out, by the library's own code where there is more to do than that."""
-        if not self._buffer or self._stalled_reader is not None or self._protocol._reading_paused:
+        if not self._buffer or self._makes_room():
             return self.settings.read(self)
         message, size = self._get_buffer()
         self._size -= size + self.settings.overhead
         return message
+
+    def _makes_room(self) -> bool:
+        """Whether the next message leaves room that somebody waits for."""
+        if self._stalled_reader is not None:
+            enough = self._limit // 2 + 1
+        elif self._protocol._reading_paused:
+            enough = self._limit
+        else:
+            return False
+        _, size = self._buffer[0]
+        return bool(self._size - size - self.settings.overhead < enough)

@@ -47,6 +47,16 @@ cdef class MessageQueue:
     cdef public Py_ssize_t _limit
 
     cdef object get(self)
+    cdef bint makes_room(self) except -1
     cdef int put(self, object message, Py_ssize_t size) except -1
     cdef int add(self, object message, Py_ssize_t size) except -1
     cdef int stall(self, object reader) except -1
+
+
+cdef class Inflated:
+    cdef object octets
+    cdef object error
+    cdef bytes result  # None: an error, or too long
+
+
+cdef int let_go(object error) except -1

@@ -1,9 +1,13 @@
 # cython: nonecheck=True
-"""A library's queue of messages, and what is the same for all its readers."""
+"""A library's queue of messages, and what its readers need besides."""
 
 cimport cython
 
 __all__ = ["MessageQueue", "ReaderSettings"]
+
+cdef enum:
+    # CO_GENERATOR, CO_COROUTINE and CO_ASYNC_GENERATOR of a code object.
+    NOT_A_FUNCTION = 0x20 | 0x80 | 0x200
 
 
 cdef class ReaderSettings:
@@ -70,15 +74,23 @@ cdef class MessageQueue:
         return self.get()
 
     cdef object get(self):
-        if (
-            not self._buffer
-            or self._stalled_reader is not None
-            or self._protocol._reading_paused
-        ):
+        if not self._buffer or self.makes_room():
             return self.settings.read(self)
         message, size = self._get_buffer()
         self._size -= <Py_ssize_t>size + self.settings.overhead
         return message
+
+    cdef bint makes_room(self) except -1:
+        """Whether the next message leaves room that somebody waits for."""
+        cdef Py_ssize_t enough
+        if self._stalled_reader is not None:
+            enough = self._limit // 2 + 1
+        elif self._protocol._reading_paused:
+            enough = self._limit
+        else:
+            return False
+        _, size = self._buffer[0]
+        return self._size - <Py_ssize_t>size - self.settings.overhead < enough
 
     @cython.critical_section
     cdef int put(self, object message, Py_ssize_t size) except -1:
@@ -101,3 +113,30 @@ cdef class MessageQueue:
         """Let `reader`, a weak reference, be asked for more; or none."""
         self._stalled_reader = reader
         return 0
+
+
+cdef class Inflated:
+    """What inflating a payload came to; stands for the inflater to do so once more."""
+
+    def decompress_sync(self, data, max_length=0):
+        if self.error is not None:
+            raise self.error
+        return self.octets
+
+
+cdef int let_go(object error) except -1:
+    """Break the cycle of an error that a reader keeps with the frames where the reader is at work.
+
+    A library that is compiled has no such frames. Those of coroutines and generators stay: they
+    may be waiting, and would be closed.
+    """
+    traceback = error.__traceback__
+    while traceback is not None:
+        frame = traceback.tb_frame
+        if not frame.f_code.co_flags & NOT_A_FUNCTION:
+            try:
+                frame.clear()
+            except RuntimeError:
+                pass  # still at work
+        traceback = traceback.tb_next
+    return 0

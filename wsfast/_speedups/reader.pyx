@@ -24,7 +24,7 @@ from .decoder cimport (
     wsf_frame_rules,
 )
 from .kernels cimport use, wsf_mask_rotate
-from .message_queue cimport MessageQueue, ReaderSettings, new_record
+from .message_queue cimport Inflated, MessageQueue, ReaderSettings, let_go, new_record
 from .utf8 cimport decode
 
 cdef extern from "frame/frame.h" nogil:
@@ -45,24 +45,11 @@ cdef enum:
     MAX_HEADER_LENGTH = 14
     # So many reads are held one by one.
     MAX_READS = 1024
-    # What was taken of a read is kept up to so many times what is left of it.
+    # What was taken of a read is kept up to so many times what is left.
     MOST_BEFORE = 4
 
 # What is left out at the end of a compressed message, RFC 7692 section 7.2.1.
 cdef bytes TRAILING = b"\x00\x00\xff\xff"
-
-
-cdef class Inflated:
-    """What inflating a payload came to; stands for the inflater to do so once more."""
-
-    cdef object octets
-    cdef object error
-    cdef bytes result  # None: an error, or too long
-
-    def decompress_sync(self, data, max_length=0):
-        if self.error is not None:
-            raise self.error
-        return self.octets
 
 
 cdef class MessageReader:
@@ -70,8 +57,8 @@ cdef class MessageReader:
 
     Both work on the same attributes. Frames that are whole and break no rule are taken here, what
     else there is goes to the library's own code: Close frames, and errors. `plain` says whether
-    anything is taken here. Octets are held back only at the beginning of a frame. Its methods lock
-    the reader, so that threads without a GIL can get nothing but the order of reads wrong.
+    anything is taken here. Octets are held back only at the beginning of a frame. For threads
+    without a GIL, methods lock the reader.
     """
 
     cdef public ReaderSettings settings
@@ -104,22 +91,25 @@ cdef class MessageReader:
     @cython.critical_section
     def feed_data(self, data):
         """Take in what was read; returns what the library's own method does."""
-        if not self.plain or not PyBytes_CheckExact(data) or self._exc is not None:
+        if not self.plain or self._exc is not None:
             return self.settings.feed_data(self, data)
+        if not PyBytes_CheckExact(data):
+            data = bytes(data)
         try:
             self.feed(data)
         except Exception as error:
             # It comes back as _feed_data(b"").
             self.failure = error
-            return self.settings.feed_data(self, b"")
+            outcome = self.settings.feed_data(self, b"")
+            let_go(error)
+            return outcome
         return (False, b"")
 
     @cython.critical_section
     def _feed_data(self, data):
         """The same without what is to be done with exceptions."""
         if self.failure is not None:
-            failure = self.failure
-            self.failure = None
+            failure, self.failure = self.failure, None
             raise failure
         if self.plain:
             self.feed(data)
@@ -234,8 +224,7 @@ cdef class MessageReader:
         """Keep what is in `data` from `position` on until there is more."""
         cdef Py_ssize_t left = PyBytes_GET_SIZE(data) - position
         if left < position // MOST_BEFORE:
-            data = data[position:]
-            position = 0
+            data, position = data[position:], 0
         self.held = [data]
         self.offset = position
         self.folded = 0

@@ -16,10 +16,11 @@ from __future__ import annotations
 import functools
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any
+from weakref import WeakSet
 
 from .. import _backend
 from . import AdapterError, PartStatus
@@ -74,6 +75,8 @@ class Part:
     check: Callable[[Members, Members], None]
     # Places that are not replaced, on whose code the replacements rest.
     relies_on: Mapping[str, Known] = field(default_factory=dict)
+    # The same, of modules that may never be imported: it is replaced anew when they are.
+    relies_on_imported: Mapping[str, Known] = field(default_factory=dict)
     # For a place "module:name": other modules that bind the object by `from module import name`.
     bound_in: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     # The operations of wsfast.kernels() that serve it.
@@ -87,7 +90,11 @@ class Part:
     @property
     def modules(self) -> list[str]:
         places = [*self.replaces, *self.relies_on]
-        return list(dict.fromkeys(place.partition(":")[0] for place in places))
+        return _modules(places)
+
+
+def _modules(places: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(place.partition(":")[0] for place in places))
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,11 +107,16 @@ class Adapter:
     parts: tuple[Part, ...]
 
 
+# Of one library, another's adapter may have replaced what a part rests on.
+_libraries: WeakSet[Library] = WeakSet()
+
+
 class Library:
     """An adapter at work. Its owner holds a lock around every call."""
 
     def __init__(self, adapter: Adapter) -> None:
         self.adapter = adapter
+        _libraries.add(self)
         self.enabled = False
         self.strict = False
         self.changes: dict[Part, list[Change]] = {}
@@ -145,12 +157,16 @@ class Library:
     def module_begun(self, module: str) -> None:
         """A module is about to be executed, perhaps once more: nothing of ours is to be in it."""
         for part in self.adapter.parts:
-            if module in part.modules:
+            if module in part.modules or module in _modules(part.relies_on_imported):
                 self.refused.pop(part, None)
                 self._release(part)
 
     def module_executed(self, module: str) -> None:
         """Raises AdapterError if strict; the module's import fails with it."""
+        for part in self.adapter.parts:
+            if module in _modules(part.relies_on_imported):
+                self.refused.pop(part, None)
+                self._release(part)
         try:
             self.update()
         except AdapterError:
@@ -208,10 +224,16 @@ class Library:
             raise NotApplicable(reason)
         if _backend.BACKEND == "python" and not part.pure and not FORCED:
             raise NotFaster("not faster on the pure side")
-        check_generation(part.modules)
+        imported = [name for name in _modules(part.relies_on_imported) if is_ready(name)]
+        check_generation([*part.modules, *imported])
         plain = self._plain()
         originals = {}
-        for place, known in {**part.replaces, **part.relies_on}.items():
+        relies_on = {
+            place: known
+            for place, known in part.relies_on_imported.items()
+            if place.partition(":")[0] in imported
+        }
+        for place, known in {**part.replaces, **part.relies_on, **relies_on}.items():
             member = find(place)
             if place not in part.replaces:
                 member = plain(member)
@@ -227,8 +249,14 @@ class Library:
         logger.debug("%s: %s replaced", self.adapter.name, part.name)
 
     def _plain(self) -> Callable[[Any], Any]:
-        """What tells the original of what other parts have replaced."""
-        changes = [change for changes in self.changes.values() for change in changes]
+        """What tells the original of what other parts have replaced, those of others included."""
+        libraries = list(_libraries)
+        changes = [
+            change
+            for library in libraries
+            for changes in library.changes.values()
+            for change in changes
+        ]
         originals = {id(change.ours): change.original for change in changes}
         return lambda member: originals.get(id(member), member)
 

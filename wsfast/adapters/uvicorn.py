@@ -16,10 +16,13 @@ from ..utf8 import decode_text
 from ._patch import Adapter, Members, Part, SelfCheckFailed
 from ._samples import TEXT as SAMPLE
 from ._source import known
+from .websockets.sending import SENDING, is_ours
 
 _MODULE = "uvicorn.protocols.websockets.websockets_sansio_impl"
 _RECEIVED = f"{_MODULE}:WebSocketsSansIOProtocol.send_receive_event_to_app"
 _SEND = f"{_MODULE}:WebSocketsSansIOProtocol.send"
+
+_SERIALIZE = "websockets.frames:Frame.serialize"
 
 # What send() takes a short way around, if nobody has put anything else in its place.
 _BYPASSED = {
@@ -27,6 +30,7 @@ _BYPASSED = {
     "websockets.protocol:Protocol.send_binary": known("bb11646f0bb3", "c3fafeb4ae16"),
     "websockets.protocol:Protocol.send_frame": known("17c1dc9ec2c0"),
     "websockets.protocol:Protocol.data_to_send": known("63e24bfd0336"),
+    _SERIALIZE: SENDING.replaces[_SERIALIZE],
 }
 
 # Octets below which bytes.decode() is as fast.
@@ -66,10 +70,12 @@ def _build_receiving(originals: Members) -> Members:
 def _build_sending(originals: Members) -> Members:
     OPEN = sys.modules["websockets.protocol"].State.OPEN
     SERVER = sys.modules["websockets.protocol"].Side.SERVER
+    Frame = sys.modules["websockets.frames"].Frame
     plain_send: Callable[[Any, Any], Any] = originals[_SEND]
     bypassed = {place.rpartition(".")[2]: originals[place] for place in _BYPASSED}
     plain_text, plain_binary = bypassed["send_text"], bypassed["send_binary"]
     plain_frame, plain_data_to_send = bypassed["send_frame"], bypassed["data_to_send"]
+    plain_serialize = bypassed["serialize"]
 
     def is_plain(conn: Any) -> bool:
         kind, members = type(conn), conn.__dict__
@@ -84,6 +90,7 @@ def _build_sending(originals: Members) -> Members:
             and kind.send_binary is plain_binary
             and kind.send_frame is plain_frame
             and kind.data_to_send is plain_data_to_send
+            and (Frame.serialize is plain_serialize or is_ours(Frame.serialize))
             and "send_text" not in members
             and "send_binary" not in members
             and "send_frame" not in members
@@ -92,13 +99,13 @@ def _build_sending(originals: Members) -> Members:
 
     async def send(self: Any, message: Any) -> None:
         if (
-            message["type"] == "websocket.send"
-            and self.handshake_complete
+            self.handshake_complete
             and not self.close_sent
             and self.initial_response is None
             and self.writable.is_set()
             # Since 0.53.
             and not getattr(self, "disconnected", False)
+            and message["type"] == "websocket.send"
             and is_plain(self.conn)
         ):
             payload, opcode = message.get("bytes"), Opcode.BINARY

@@ -57,10 +57,29 @@ _WHOLE = (_WHOLE_TEXT, _WHOLE_BINARY)
 trusted: set[Any] = set()
 
 
+class _Delivered:
+    """A connection to the library's own end of a message, which was handed over before."""
+
+    failedByMe = False
+    trackedTimings = None
+
+    def __init__(self, connection: Any, payload: bytes, is_binary: bool) -> None:
+        self._connection = connection
+        self.message_data: Any = [payload]
+        self.message_is_binary = is_binary
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def _onMessage(self, payload: bytes, isBinary: bool) -> None:
+        pass
+
+
 def build_receiving(originals: Members) -> Members:
     module = sys.modules["autobahn.websocket.protocol"]
     OPEN = module.WebSocketProtocol.STATE_OPEN
     plain: Callable[[Any], bool] = originals[PROCESS_DATA]
+    end_message = originals[f"{PROTOCOL}.onMessageEnd"]
     plain_hooks = tuple(originals[place] for place in (*HOOKS, FIRE))
     names = (*(place.rpartition(".")[2] for place in (*HOOKS, FIRE)), *_CALLERS)
     hooks_of = attrgetter(*names)
@@ -148,10 +167,19 @@ def build_receiving(originals: Members) -> Members:
             self.message_data_total_length = self.frame_length = length
             try:
                 self._onMessage(payload, is_binary)
+                if self._listeners is not None:
+                    end_message(_Delivered(self, payload, is_binary))
             except BaseException:
                 self.data = data[taken:]
                 raise
-            if self.state != OPEN or self.failedByMe:
+            # Whoever is called may have changed what the next one is for.
+            if (
+                self.state != OPEN
+                or self.failedByMe
+                or self._listeners is not None
+                or self.trackedTimings
+                or self.logFrames
+            ):
                 self.data = data[taken:]
                 break
         return len(self.data) > 0

@@ -32,6 +32,8 @@ CONSUME = f"{STREAM}._consume"
 _HEADER_LENGTH = 2
 # A payload of so many octets is taken out of what was read by a view, not by a copy.
 _WORTH_A_VIEW = 1024
+# One of so many is read apart from the key: what a view shows is copied to be decoded.
+_WORTH_A_READ = 1 << 18
 _WHOLE_TEXT = FIN | Opcode.TEXT
 _WHOLE_BINARY = FIN | Opcode.BINARY
 # By the first octet of a frame that is a whole message, its opcode.
@@ -95,7 +97,7 @@ def build_receiving(originals: Members) -> Members:
             else:
                 size += MASKING_KEY_LENGTH
                 rest = length + MASKING_KEY_LENGTH
-                if has_buffer and stream._read_buffer_size < rest:
+                if length >= _WORTH_A_READ or (has_buffer and stream._read_buffer_size < rest):
                     key = await read_bytes(MASKING_KEY_LENGTH)
                     payload = await read_bytes(length)
                 else:
@@ -177,7 +179,7 @@ def build_receiving(originals: Members) -> Members:
         size = start + length
         if length > max_length or stream._read_buffer_size < size:
             return None
-        if key is None:
+        if key is None or length >= _WORTH_A_READ:
             stream._consume(start)
             payload = stream._consume(length)
         else:

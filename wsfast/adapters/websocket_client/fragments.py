@@ -10,22 +10,31 @@ from .._patch import Members, Part, SelfCheckFailed
 from .._source import known
 
 _ADD = "websocket._core:continuous_frame.add"
+# So many are joined at once: small ones would take many times their room.
+_TOGETHER = 1024
 
 
 class _Fragments(list[Any]):
     """The opcode of a message, and the payload so far: it is joined when it is asked for."""
 
-    __slots__ = ("parts",)
+    __slots__ = ("parts", "recent")
 
     def __init__(self, opcode: int, payload: bytes) -> None:
         super().__init__((opcode, payload))
         self.parts: list[bytes] = []
+        self.recent: list[bytes] = []
+
+    def extend_payload(self, data: bytes) -> None:
+        self.recent.append(data)
+        if len(self.recent) == _TOGETHER:
+            self.parts.append(b"".join(self.recent))
+            self.recent = []
 
     def join(self) -> None:
-        if self.parts:
-            self.parts.insert(0, super().__getitem__(1))
-            super().__setitem__(1, b"".join(self.parts))
-            self.parts = []
+        if self.parts or self.recent:
+            joined = b"".join((super().__getitem__(1), *self.parts, *self.recent))
+            super().__setitem__(1, joined)
+            self.parts, self.recent = [], []
 
     def __getitem__(self, index: Any) -> Any:
         self.join()
@@ -54,7 +63,7 @@ def _build_fragments(originals: Members) -> Members:
                 begun = self.cont_data = _Fragments(*begun)
             if type(begun) is _Fragments:
                 if frame.data:
-                    begun.parts.append(frame.data)
+                    begun.extend_payload(frame.data)
                 if frame.fin:
                     self.recving_frames = None
                 return

@@ -88,7 +88,8 @@ def _header_of(first: int, second: int) -> tuple[int, ...]:
 def _build_receiving(originals: Members) -> Members:
     abnf = sys.modules["websocket._abnf"]
     core = sys.modules["websocket._core"]
-    ABNF, frame_buffer, continuous_frame = core.ABNF, core.frame_buffer, core.continuous_frame
+    ABNF, WebSocket = core.ABNF, core.WebSocket
+    frame_buffer, continuous_frame = core.frame_buffer, core.continuous_frame
     plain_recv_strict: Callable[[Any, Any], bytes] = originals[_RECV_STRICT]
     plain_buffered_frame: Callable[[Any], Any] = originals[_BUFFERED_FRAME]
     plain_recv_data_frame: Callable[[Any, bool], tuple[int, Any]] = originals[_RECV_DATA_FRAME]
@@ -187,21 +188,28 @@ def _build_receiving(originals: Members) -> Members:
         return plain_recv_data_frame(ahead, control_frame)
 
     def is_plain(websocket: Any) -> bool:
-        """Whether nobody would see the frame on its way from the socket to the message."""
-        buffer, message = websocket.frame_buffer, websocket.cont_frame
-        own, cls = vars(websocket), type(websocket)
+        """Whether nobody has anything of his own on the way from the socket to the frame."""
+        cls = type(websocket)
+        if (
+            not issubclass(cls, WebSocket)
+            or cls.recv_data is not plain_recv_data
+            or cls.recv_data_frame is not recv_data_frame
+            or cls.recv_frame is not plain_recv_frame
+            or frame_buffer.recv_frame not in (buffered_frame, plain_buffered_frame)
+        ):
+            return False
+        own = vars(websocket)
+        if "recv_data" in own or "recv_data_frame" in own or "recv_frame" in own:
+            return False
+        buffer = websocket.frame_buffer
+        return type(buffer) is frame_buffer and "recv_frame" not in vars(buffer)
+
+    def is_unseen(message: Any) -> bool:
+        """Whether nobody would see the frame on its way to the message; asked once it is there."""
         return (
-            cls.recv_data is plain_recv_data
-            and cls.recv_data_frame is recv_data_frame
-            and cls.recv_frame is plain_recv_frame
-            and "recv_data" not in own
-            and "recv_data_frame" not in own
-            and "recv_frame" not in own
-            and type(buffer) is frame_buffer
-            and "recv_frame" not in vars(buffer)
-            and type(message) is continuous_frame
-            and message.cont_data is None
+            message.cont_data is None
             and not message.recving_frames
+            and type(message) is continuous_frame
             and abnf.ABNF is ABNF
             and ABNF.validate is validate
             and not core.isEnabledForTrace()
@@ -218,9 +226,9 @@ def _build_receiving(originals: Members) -> Members:
                 opcode, data = self.recv_data()
             else:
                 first, payload = found
-                if first == _WHOLE_BINARY:
-                    return payload
-                if first == _WHOLE_TEXT:
+                if (first == _WHOLE_BINARY or first == _WHOLE_TEXT) and is_unseen(self.cont_frame):
+                    if first == _WHOLE_BINARY:
+                        return payload
                     try:
                         return decode_text(payload)
                     except UnicodeDecodeError:

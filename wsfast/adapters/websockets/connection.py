@@ -14,24 +14,30 @@ from ...protocol import Opcode
 from .._patch import Members, Part, SelfCheckFailed
 from .._samples import TEXT as SAMPLE
 from .._source import known
-from .sending import token_bytes
+from .sending import SENDING, token_bytes
 
 _CONNECTION = "websockets.asyncio.connection:Connection"
 _SEND = f"{_CONNECTION}.send"
 _DATA_RECEIVED = f"{_CONNECTION}.data_received"
 _PROCESS_EVENT = f"{_CONNECTION}.process_event"
+_SERIALIZE = "websockets.frames:Frame.serialize"
 _PUT = "websockets.asyncio.messages:Assembler.put"
 
-# What send() takes a short way around, if nobody has put anything else in its place.
-_BYPASSED = {
-    f"{_CONNECTION}.send_context": known("beb6c00b424d"),
+# What is taken a short way around, if nobody has put anything else in its place: by both, and by
+# send().
+_BYPASSED_BY_BOTH = {
     f"{_CONNECTION}.send_data": known("a16389388e41", "6c2a6fcc2407"),
+    "websockets.protocol:Protocol.data_to_send": known("63e24bfd0336"),
+    "websockets.protocol:Protocol.close_expected": known("08f9fe032f8a"),
+}
+_BYPASSED = {
+    **_BYPASSED_BY_BOTH,
+    f"{_CONNECTION}.send_context": known("beb6c00b424d"),
     f"{_CONNECTION}.drain": known("07d00285a530", "4eb54d08652f"),
     "websockets.protocol:Protocol.send_text": known("8fe2d68056d2", "77c927f46d0d"),
     "websockets.protocol:Protocol.send_binary": known("bb11646f0bb3", "c3fafeb4ae16"),
     "websockets.protocol:Protocol.send_frame": known("17c1dc9ec2c0"),
-    "websockets.protocol:Protocol.data_to_send": known("63e24bfd0336"),
-    "websockets.protocol:Protocol.close_expected": known("08f9fe032f8a"),
+    _SERIALIZE: SENDING.replaces[_SERIALIZE],
 }
 
 
@@ -44,6 +50,9 @@ def _is_since_16() -> str | None:
 def _build_send(originals: Members) -> Members:
     protocol_module = sys.modules["websockets.protocol"]
     OPEN, CLIENT = protocol_module.State.OPEN, protocol_module.Side.CLIENT
+    Frame = sys.modules["websockets.frames"].Frame
+    # Plain, or ours: it is replaced before.
+    serialize = Frame.serialize
     plain_send: Callable[..., Any] = originals[_SEND]
     bypassed = {place.rpartition(".")[2]: originals[place] for place in _BYPASSED}
     plain_context, plain_send_data = bypassed["send_context"], bypassed["send_data"]
@@ -63,6 +72,7 @@ def _build_send(originals: Members) -> Members:
             and protocol_type.send_frame is plain_frame
             and protocol_type.data_to_send is plain_data_to_send
             and protocol_type.close_expected is plain_close_expected
+            and Frame.serialize is serialize
             and "send_context" not in members
             and "send_data" not in members
             and "drain" not in members
@@ -72,6 +82,20 @@ def _build_send(originals: Members) -> Members:
             and "data_to_send" not in protocol_members
             and "close_expected" not in protocol_members
         )
+
+    async def fail_to_write(self: Any, error: Exception) -> None:
+        """Let the error come up where send_context() writes: there is the answer to it."""
+
+        def send_data() -> None:
+            del self.send_data
+            raise error
+
+        self.send_data = send_data
+        try:
+            async with self.send_context():
+                pass
+        finally:
+            self.__dict__.pop("send_data", None)
 
     async def send(self: Any, message: Any, *, text: bool | None = None) -> None:
         protocol = self.protocol
@@ -113,11 +137,9 @@ def _build_send(originals: Members) -> Members:
                 return
         try:
             self.transport.write(wire)
-        except Exception:
-            # Nothing is written. Try it where there is an answer to errors.
-            protocol.writes.append(wire)
-            async with self.send_context():
-                return
+        except Exception as error:
+            await fail_to_write(self, error)
+            return
         if self.paused or self.transport.is_closing():
             # Nothing is left to send, but to wait for the transport.
             async with self.send_context():
@@ -131,15 +153,28 @@ def _build_data_received(originals: Members) -> Members:
     opcodes = sys.modules["websockets.frames"].Opcode
     Protocol, OPEN = protocol_module.Protocol, protocol_module.State.OPEN
     TEXT, BINARY, CONT = opcodes.TEXT, opcodes.BINARY, opcodes.CONT
+    Connection = sys.modules["websockets.asyncio.connection"].Connection
     plain_data_received: Callable[[Any, bytes], None] = originals[_DATA_RECEIVED]
+    bypassed = {place.rpartition(".")[2]: originals[place] for place in _BYPASSED_BY_BOTH}
+    plain_send_data, plain_data_to_send = bypassed["send_data"], bypassed["data_to_send"]
+    plain_close_expected = bypassed["close_expected"]
     # After the opening handshake, all of them do the same.
     plain_process_event = {
         originals[place] for place in originals if place.rpartition(".")[2] == "process_event"
     }
+    plain_base = originals[_PROCESS_EVENT]
 
     def data_received(self: Any, data: bytes) -> None:
         protocol = self.protocol
-        if protocol._state is not OPEN or type(protocol).receive_data is not Protocol.receive_data:
+        protocol_type = type(protocol)
+        if (
+            protocol._state is not OPEN
+            or protocol_type.receive_data is not Protocol.receive_data
+            or protocol_type.data_to_send is not plain_data_to_send
+            or protocol_type.close_expected is not plain_close_expected
+            or type(self).send_data is not plain_send_data
+            or "receive_data" in protocol.__dict__
+        ):
             plain_data_received(self, data)
             return
         protocol.receive_data(data)
@@ -149,6 +184,8 @@ def _build_data_received(originals: Members) -> Members:
             return
         if (
             type(self).process_event in plain_process_event
+            # The others call it.
+            and Connection.process_event is plain_base
             and self.request is not None
             and self.response is not None
             and "process_event" not in self.__dict__
@@ -258,9 +295,12 @@ DATA_RECEIVED = Part(
     replaces={_DATA_RECEIVED: known("6a49d4782d71", "e22864ebafb5", "69f069f1196b")},
     relies_on={
         _PROCESS_EVENT: known("85bf5323b502", "68ad63a4e995"),
+        _PUT: known("5562b8e576b8"),
+        **_BYPASSED_BY_BOTH,
+    },
+    relies_on_imported={
         "websockets.asyncio.server:ServerConnection.process_event": known("38aac0b97faa"),
         "websockets.asyncio.client:ClientConnection.process_event": known("efcb42596f3b"),
-        _PUT: known("5562b8e576b8"),
     },
     build=_build_data_received,
     check=_check_data_received,

@@ -8,7 +8,19 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ...frames import FrameSplitter
-from ...protocol import FIN, OPCODE_BITS, RSV1, RSV2, RSV3, RSV_BITS, Opcode
+from ...protocol import (
+    FIN,
+    LENGTH_BITS,
+    LENGTH_IS_16_BIT,
+    LENGTH_IS_64_BIT,
+    MAX_HEADER_LENGTH,
+    OPCODE_BITS,
+    RSV1,
+    RSV2,
+    RSV3,
+    RSV_BITS,
+    Opcode,
+)
 from .._patch import Members, Part, SelfCheckFailed
 from .._samples import CUTS, SILENT, pieces, streams
 from .._source import known
@@ -19,7 +31,13 @@ _unpack = struct.unpack
 _PARSE = "websockets.protocol:Protocol.parse"
 _RECEIVE_DATA = "websockets.protocol:Protocol.receive_data"
 _RECV_FRAME = "websockets.protocol:Protocol.recv_frame"
+_FRAME_PARSE = "websockets.frames:Frame.parse"
+_FRAME_CHECK = "websockets.frames:Frame.check"
 _AT_EOF = "websockets.streams:StreamReader.at_eof"
+
+_MIN_HEADER_LENGTH = 2
+# By the 7-bit length, octets that the length has besides.
+_MORE_LENGTH = {LENGTH_IS_16_BIT: 2, LENGTH_IS_64_BIT: 8}
 
 _WHOLE_TEXT = FIN | Opcode.TEXT
 _WHOLE_BINARY = FIN | Opcode.BINARY
@@ -46,7 +64,8 @@ def _limits_before_16(protocol: Any) -> tuple[bool, int | None]:
 
 def _build(originals: Members) -> Members:
     frames = sys.modules["websockets.frames"]
-    SERVER = sys.modules["websockets.protocol"].Side.SERVER
+    protocol_module = sys.modules["websockets.protocol"]
+    SERVER = protocol_module.Side.SERVER
     Frame = frames.Frame
     opcodes = {int(opcode): opcode for opcode in frames.Opcode}
     # The members themselves: they are compared by identity.
@@ -54,6 +73,7 @@ def _build(originals: Members) -> Members:
     plain_parse: Callable[[Any], Any] = originals[_PARSE]
     plain_receive_data: Callable[[Any, Any], None] = originals[_RECEIVE_DATA]
     plain_recv_frame = originals[_RECV_FRAME]
+    plain_frame_parse, plain_check = originals[_FRAME_PARSE], originals[_FRAME_CHECK]
     at_eof = originals[_AT_EOF].__code__
     new = object.__new__
     since_16 = "current_size" in plain_parse.__code__.co_names
@@ -96,9 +116,7 @@ def _build(originals: Members) -> Members:
             if len(buffer) >= self.wanted:
                 end, lacks = self.take(buffer, 0)
                 del buffer[:end]
-                self.wanted = len(buffer) + lacks
-                if not lacks:
-                    self.fall_back()
+                self.await_more(lacks)
 
         def take(self, data: bytes | bytearray, end: int) -> tuple[int, int]:
             """Take the frames that `data` has from `end` on.
@@ -110,7 +128,12 @@ def _build(originals: Members) -> Members:
             split = self.extended if protocol.extensions else self.split
             while True:
                 in_message, max_size = limits(protocol)
-                found, end, lacks = split(data, end, in_message, max_size)
+                try:
+                    found, end, lacks = split(data, end, in_message, max_size)
+                except Exception:
+                    # A limit that it doesn't take, such as one that was lowered below what a
+                    # message has already: the generator knows what to make of it.
+                    return end, 0
                 try:
                     for first, payload in found:
                         take_frame(protocol, first, payload, max_size)
@@ -126,9 +149,31 @@ def _build(originals: Members) -> Members:
             """Leave what follows the last frame taken to the generator, or to the next read."""
             if end < len(data):
                 self.protocol.reader.buffer += memoryview(data)[end:]
-            self.wanted = len(data) - end + lacks
+            self.await_more(lacks)
+
+        def await_more(self, lacks: int) -> None:
+            """Wait until reader.buffer has what it lacks, or let the generator have it now."""
+            length = len(self.protocol.reader.buffer)
+            if length < MAX_HEADER_LENGTH and self.is_too_long(self.protocol.reader.buffer):
+                lacks = 0
             if not lacks:
                 self.fall_back()
+            else:
+                self.wanted = length + (lacks if length >= MAX_HEADER_LENGTH else 1)
+
+        def is_too_long(self, begun: bytearray) -> bool:
+            """Whether a header tells of too much, even if its masking key is not there yet."""
+            if len(begun) < _MIN_HEADER_LENGTH:
+                return False
+            length = begun[1] & LENGTH_BITS
+            more = _MORE_LENGTH.get(length)
+            if more is not None:
+                field = begun[_MIN_HEADER_LENGTH : _MIN_HEADER_LENGTH + more]
+                if len(field) < more:
+                    return False
+                length = int.from_bytes(field, "big")
+            max_size = limits(self.protocol)[1]
+            return max_size is not None and length > max_size
 
         def fail(self, error: Exception) -> None:
             """Let the generator deal with an error that it would have run into itself."""
@@ -165,6 +210,14 @@ def _build(originals: Members) -> Members:
         protocol.recv_frame(frame)
 
     def parse(self: Any) -> Iterator[None]:
+        if (
+            protocol_module.Frame is not Frame
+            or vars(Frame).get("parse") is not plain_frame_parse
+            or Frame.check is not plain_check
+        ):
+            # Frames of somebody else.
+            plain: Iterator[None] = plain_parse(self)
+            return plain
         return FrameParser(self)
 
     def receive_data(self: Any, data: bytes | bytearray) -> None:
@@ -189,7 +242,10 @@ def _build(originals: Members) -> Members:
             and type(self).recv_frame is plain_recv_frame
             and "recv_frame" not in self.__dict__
         ):
-            found, end, lacks = parser.split(data, 0, False, self.max_message_size)
+            try:
+                found, end, lacks = parser.split(data, 0, False, self.max_message_size)
+            except Exception:
+                found, end, lacks = [], 0, 0
             for first, payload in found:
                 if first == _WHOLE_BINARY or first == _WHOLE_TEXT:
                     # As Frame() makes it, without a call: that would cost as much as all the rest.
@@ -259,8 +315,8 @@ RECEIVING = Part(
     },
     relies_on={
         _RECV_FRAME: known("5c7e70d6a289", "6e9d32f9fe5d", "7515f33f2f5d"),
-        "websockets.frames:Frame.parse": known("0c9e7f5b2ded", "12d3061ce791"),
-        "websockets.frames:Frame.check": known("c0c310e919ef"),
+        _FRAME_PARSE: known("0c9e7f5b2ded", "12d3061ce791"),
+        _FRAME_CHECK: known("c0c310e919ef"),
         _AT_EOF: known("6a93c11321a4"),
         "websockets.streams:StreamReader.feed_data": known("b73be9e456f7", "b7b6695da0fc"),
         "websockets.streams:StreamReader.discard": known("d28122913af4"),

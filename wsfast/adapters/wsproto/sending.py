@@ -42,7 +42,7 @@ def _build(originals: Members) -> Members:
             type(self) is not FrameProtocol
             or not _is_payload(payload)
             or type(fin) is not bool
-            or (opcode & CONTROL_BIT and len(payload) > MAX_CONTROL_PAYLOAD_LENGTH)
+            or (opcode & CONTROL_BIT and not (fin and len(payload) <= MAX_CONTROL_PAYLOAD_LENGTH))
             or (extensions and [type(extension) for extension in extensions] != deflate)
             or (self.client and os.urandom is not _urandom)
         ):
