@@ -104,7 +104,8 @@ def test_any_buffer_is_read(data: Any) -> None:
 def test_an_inflater_that_fails_or_gives_too_much() -> None:
     deflate = zlib.compressobj(wbits=-15)
     bomb = (deflate.compress(bytes(9000)) + deflate.flush(zlib.Z_SYNC_FLUSH))[:-4]
-    good = (zlib.compress(b"hello", wbits=-15))[:-1]
+    deflate = zlib.compressobj(wbits=-15)
+    good = (deflate.compress(b"hello") + deflate.flush())[:-1]
     for payload in (bomb, b"\xff\xff", bytes(50), good):
         stream = frame(2, good, True, rsv1=True) + frame(1, payload, True, rsv1=True)
         seen = [

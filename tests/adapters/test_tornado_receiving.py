@@ -66,7 +66,7 @@ def received_by(
             seen.append(str(error))
         if protocol._waiting is not None:
             stream.io_loop.remove_timeout(protocol._waiting)
-        return [*seen, handler.seen[-1]]
+        return [*seen, handler.seen[-1:]]
 
     return asyncio.run(receive())
 
