@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import gc
 import logging
-import subprocess
 import sys
 import tracemalloc
 from collections.abc import Iterator
 from typing import Any
 
+import processes
 import pytest
 
 import wsfast
@@ -141,9 +141,7 @@ def test_a_program_may_have_one_side_only(sides: list[str]) -> None:
         "wsfast.disable('websockets')\n"
         "print(Connection.data_received.__globals__['__name__'])\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program, *sides], capture_output=True, text=True, check=True
-    )
+    done = processes.python("-c", program, *sides)
     names = sorted(["Connection", *(f"{side.title()}Connection" for side in sides)])
     functions = [f"{name}.process_event" for name in names]
     expected = ["['replaced']", str(functions), "websockets.asyncio.connection"]
