@@ -120,6 +120,7 @@ class Library:
         self.enabled = False
         self.strict = False
         self.changes: dict[Part, list[Change]] = {}
+        self.built: dict[Part, tuple[Members, Members]] = {}
         # State and reason of those that could be replaced by now, and are not.
         self.refused: dict[Part, tuple[str, str]] = {}
         self.said: set[str] = set()
@@ -239,14 +240,25 @@ class Library:
                 member = plain(member)
             verify(place, member, known, version or "", plain)
             originals[place] = member
+        replacements = self._replacements(part, originals)
+        part.check(originals, replacements)
+        self.changes[part] = replace(originals, replacements, part.bound_in)
+        logger.debug("%s: %s replaced", self.adapter.name, part.name)
+
+    def _replacements(self, part: Part, originals: Members) -> Members:
+        """Those of last time where they are for the same originals: Python has got used to them."""
+        before, replacements = self.built.get(part, ({}, {}))
+        if before.keys() == originals.keys() and all(
+            before[place] is originals[place] for place in before
+        ):
+            return replacements
         replacements = part.build(originals)
         if replacements.keys() != part.replaces.keys():
             raise SelfCheckFailed("the adapter replaces other places than it names")
         for place, ours in replacements.items():
             _dress(ours, originals[place])
-        part.check(originals, replacements)
-        self.changes[part] = replace(originals, replacements, part.bound_in)
-        logger.debug("%s: %s replaced", self.adapter.name, part.name)
+        self.built[part] = (originals, replacements)
+        return replacements
 
     def _plain(self) -> Callable[[Any], Any]:
         """What tells the original of what other parts have replaced, those of others included."""

@@ -175,28 +175,28 @@ def _build_sending(originals: Members) -> Members:
 
     def _write_websocket_frame(self: Any, message: Any, opcode: int, rsv: int) -> None:
         transport = self.transport
+        if not self.use_mask and len(message) > written_apart and not transport.is_closing():
+            length = len(message)
+            if length < 2**16:
+                header = pack_16_bit(FIN | rsv | opcode, LENGTH_IS_16_BIT, length)
+            else:
+                header = pack_64_bit(FIN | rsv | opcode, LENGTH_IS_64_BIT, length)
+            transport.write(header)
+            transport.write(message)
+            self._output_size += len(header) + length
+            return
         if rsv or not 0 < opcode < 3 or type(message) is not bytes or transport.is_closing():
             write_otherwise(self, message, opcode, rsv)
             return
-        if self.use_mask:
+        if not self.use_mask:
+            frame = encode_frame(opcode, message, mask=False)
+        else:
             bits = self.get_random_bits
             if type(bits) is not partial or bits.func != default_bits:
                 key = pack_key(bits())
                 frame = encode_frame(opcode, message, mask=True, masking_key=key)
             else:
                 frame = encode_frame(opcode, message, mask=True)
-        elif len(message) <= written_apart:
-            frame = encode_frame(opcode, message, mask=False)
-        else:
-            length = len(message)
-            if length < 2**16:
-                header = pack_16_bit(FIN | opcode, LENGTH_IS_16_BIT, length)
-            else:
-                header = pack_64_bit(FIN | opcode, LENGTH_IS_64_BIT, length)
-            transport.write(header)
-            transport.write(message)
-            self._output_size += len(header) + length
-            return
         transport.write(frame)
         self._output_size += len(frame)
 
@@ -252,7 +252,7 @@ class _Protocol:
 
 
 def _check_reading(originals: Members, replacements: Members) -> None:
-    source = sys.modules[_SOURCE]
+    source = _source_of(originals)
     # Whether text is decoded was not to be chosen always.
     decode_text = (True,) if hasattr(source, "WSMessageTextBytes") else ()
     for masked, compress in ((True, True), (True, False), (False, False)):
