@@ -23,7 +23,14 @@ from websocket_client_sockets import (
 import wsfast
 from wsfast.frames import encode_frame
 
-PARTS = ["UTF-8 check", "masks", "frames out", "frames in", "fragmented messages"]
+PARTS = [
+    "UTF-8 check",
+    "masks",
+    "frames out",
+    "reads from the socket",
+    "frames in",
+    "fragmented messages",
+]
 
 
 def test_all_is_replaced_and_put_back() -> None:
@@ -70,6 +77,7 @@ def test_a_module_that_is_loaded_again_is_replaced_again(module: str) -> None:
 
 TAMPERED = {
     "frames out": (core.WebSocket, "send"),
+    "reads from the socket": (core.WebSocket, "_recv"),
     "frames in": (core.frame_buffer, "recv_frame"),
     "fragmented messages": (core.continuous_frame, "add"),
     "masks": (core.ABNF, "mask"),

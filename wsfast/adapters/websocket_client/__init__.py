@@ -1,4 +1,4 @@
-"""websocket-client: its UTF-8 check, masks, frames in and out, and fragmented messages.
+"""websocket-client: its UTF-8 check, masks, reads, frames in and out, fragmented messages.
 
 Its classes are found where they are used: `websocket._abnf` may be loaded again, and has others
 then.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from .._patch import Adapter
 from .fragments import FRAGMENTS
 from .masks import MASKS
+from .reading import READING
 from .receiving import RECEIVING
 from .sending import SENDING
 from .texts import UTF8
@@ -19,5 +20,5 @@ ADAPTER = Adapter(
     name="websocket-client",
     package="websocket",
     versions=("1.5", "1.10"),
-    parts=(UTF8, MASKS, SENDING, RECEIVING, FRAGMENTS),
+    parts=(UTF8, MASKS, SENDING, READING, RECEIVING, FRAGMENTS),
 )
