@@ -20,11 +20,13 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("protocol", "exceptions", "events"),
     ("_fallback", "_speedups"),
     ("_backend",),
-    ("mask", "utf8", "frames", "messages"),
-    ("connection", "handshake", "closing", "permessage_deflate"),
+    ("mask", "utf8", "frames", "messages", "link"),
+    (
+        *("connection", "sending", "closing", "handshake", "permessage_deflate", "deflating"),
+    ),
     (
         *("uvicorn", "aio", "adapters", "launcher", "startup"),
-        *("cli", "info", "selftest", "benchmark", "machine", "terminal"),
+        *("cli", "echo", "info", "selftest", "benchmark", "machine", "terminal"),
     ),
 )
 RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
@@ -161,7 +163,7 @@ def test_a_pickle_is_the_only_thing_that_looks_up() -> None:
 def test_the_twins_have_the_same_modules() -> None:
     pure = {path.stem for path in SOURCES if path.parts[0] == "_fallback"}
     compiled = {path.stem for path in SOURCES if path.parts[0] == "_speedups"}
-    shared = {"kernels", "mask", "utf8", "frames", "messages", "splitter"}
+    shared = {"kernels", "mask", "utf8", "frames", "messages", "splitter", "link"}
     assert shared <= pure
     assert shared <= compiled
 

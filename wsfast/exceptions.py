@@ -4,14 +4,16 @@
     └── ProtocolError             a rule of RFC 6455 was broken
         ├── LocalProtocolError    by this program: the call was refused, nothing was sent
         └── RemoteProtocolError   by the peer: fail the connection with `close_code`
+            └── HandshakeError          in the opening handshake: answer with `status`
+                └── HandshakeRejected   the server's answer was not 101
 
 Wrong arguments raise TypeError or ValueError.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from .protocol import (
     LENGTH_IS_16_BIT,
@@ -20,6 +22,9 @@ from .protocol import (
     CloseCode,
     Opcode,
 )
+
+if TYPE_CHECKING:
+    from .events import Response
 
 
 class ProtocolError(Exception):
@@ -59,6 +64,44 @@ class LocalProtocolError(ProtocolError):
 
 class RemoteProtocolError(ProtocolError):
     """The peer sent something that RFC 6455 forbids, or more than the limits allow."""
+
+
+class HandshakeError(RemoteProtocolError):
+    """The peer broke a rule of the opening handshake, or sent more than the limits allow.
+
+    A server answers with the HTTP status code `status` and the header fields `headers`, as
+    `ServerHandshake.reject_error()` does; on a client they mean nothing. No Close frame can be
+    sent yet: `close_code` is 1006.
+    """
+
+    def __init__(
+        self, message: str, status: int = 400, headers: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        super().__init__(message, CloseCode.ABNORMAL_CLOSURE)
+        self.status = status
+        self.headers = tuple(headers)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        arguments = (self.args[0], self.status, self.headers)
+        return (type(self), arguments, {"completed": self.completed})
+
+    def again(self) -> HandshakeError:
+        return type(self)(self.args[0], self.status, self.headers)
+
+
+class HandshakeRejected(HandshakeError):
+    """The server answered with another status than 101: `response`, with what came of its body."""
+
+    def __init__(self, response: Response) -> None:
+        answer = f"{response.status} {response.reason}".rstrip()
+        super().__init__(f"the server answered {answer}: expected 101", response.status)
+        self.response = response
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self), (self.response,), {"completed": self.completed})
+
+    def again(self) -> HandshakeRejected:
+        return type(self)(self.response)
 
 
 _OPCODES = "expected 0, 1, 2, 8, 9 or 10 (RFC 6455 section 5.2)"
@@ -301,6 +344,17 @@ def no_buffer() -> RuntimeError:
 
 def buffer_is_exported() -> RuntimeError:
     return RuntimeError("the buffer of get_buffer() is still held by somebody else")
+
+
+# Wrong use of a connection
+
+
+def already_receiving() -> RuntimeError:
+    return RuntimeError("recv() while another one waits for a message of this connection")
+
+
+def already_awaited() -> RuntimeError:
+    return RuntimeError("an awaitable of recv() can be awaited once")
 
 
 # Wrong switches

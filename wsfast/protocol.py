@@ -36,6 +36,11 @@ class CloseCode(IntEnum):
     TLS_HANDSHAKE = 1015
 
 
+# Opening handshake, RFC 6455 section 4.
+PROTOCOL_VERSION = "13"
+GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+KEY_LENGTH = 16
+
 # First octet of a frame header, RFC 6455 section 5.2.
 FIN = 0x80
 RSV1 = 0x40
@@ -61,6 +66,14 @@ DEFAULT_MAX_MESSAGE_LENGTH = 2**20
 
 # What get_buffer() offers to one read, in octets.
 RECEIVE_BUFFER_LENGTH = 2**16
+# What is read of a compressed stream at a time: it may inflate to a thousand times as much.
+COMPRESSED_PIECE_LENGTH = 2**12
+# Frames that are held, to be written together, are written from here on.
+MAX_HELD_LENGTH = 2**16
+# Frames that are sent before their sender gives the event loop a turn.
+FRAMES_A_TURN = 64
+# What a message in a receive queue counts for besides its octets.
+QUEUED_MESSAGE_LENGTH = 64
 
 
 def is_close_code_on_the_wire(code: int) -> bool:
