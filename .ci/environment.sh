@@ -97,6 +97,16 @@ install_package() {
     install_wheel "$VENV"/build/dist/wsfast-*.whl "${2:-}"
 }
 
+# conformance PROGRAM [ARGUMENT…]: runs one of tests/conformance with VENV's package. Where a tool
+# that it needs is not there it says so, and is left out.
+conformance() {
+    program=$1
+    shift
+    code=0
+    "$BIN/python" "$ROOT/tests/conformance/$program" "$@" || code=$?
+    [ "$code" = 0 ] || [ "$code" = 77 ] || fail "$program $* ended with $code"
+}
+
 # install_libraries: the extra `libraries` of the installed package, one by one: not all of them can
 # be had for every Python, and none is needed.
 install_libraries() {

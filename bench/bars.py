@@ -3,13 +3,16 @@
 Most were set on machines with AVX-512 (Intel and AMD), at what the poorer of the two allowed. Where
 a bar names a `kernel`, it holds where that operation's kernel is the AVX-512 one.
 
-First the codec against its peers, then the libraries with wsfast.enable() against the same without.
+First the codec against its peers, then the libraries with wsfast.enable() against the same without,
+then wsfast.aio against endpoints of others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import NamedTuple
+
+from loads import Load, Opening
 
 KIB, MIB = 2**10, 2**20
 
@@ -190,3 +193,62 @@ DEFLATED = 0.97
 MESSAGE = 16 * MIB
 MESSAGE_FACTOR = 1.05
 IDLE_MARGIN = 512
+
+
+# How many times as long as wsfast the fastest of the peers must take for an opening handshake
+# without I/O. picows has none, and takes part with those of its functions that make up one.
+HANDSHAKE = 1
+
+
+class EndpointBar(NamedTuple):
+    """`at_least`: how many times as good as the best of `against` wsfast.aio must be.
+
+    In CPU time of the server's process for a message, and in messages a second. `on_uvloop`: there
+    it is another one.
+    """
+
+    own: str
+    against: tuple[str, ...]
+    loads: tuple[Load | Opening, ...]
+    at_least: float
+    on_uvloop: float = 0
+
+    def on(self, loop: str) -> float:
+        return self.on_uvloop if self.on_uvloop and loop == "uvloop" else self.at_least
+
+
+SMALL = (Load(16), Load(256))
+BIG = (Load(8 * KIB), Load(100 * KIB), Load(MIB))
+IN_FLIGHT = (Load(16, in_flight=16), Load(256, in_flight=16))
+MANY = (Load(16, connections=100),)
+LONG_TEXTS = tuple(
+    Load(octets, text) for octets in (64 * KIB, MIB) for text in ("ascii", "chinese", "mixed")
+)
+
+CALLBACKS, HANDLER = "wsfast.aio callbacks", "wsfast.aio"
+PICOWS = ("picows", "picows memoryview")
+AWAITED = ("picows.websockets", "websockets", "aiohttp", "uvicorn websockets-sansio")
+PEERS = ("picows", *AWAITED)
+
+ENDPOINTS = (
+    EndpointBar(CALLBACKS, PICOWS, (*SMALL, *MANY), 0.95),
+    EndpointBar(CALLBACKS, PICOWS, BIG, 1),
+    EndpointBar(CALLBACKS, PICOWS, IN_FLIGHT, 2),
+    EndpointBar(HANDLER, ("websockets",), (*SMALL, *BIG, *IN_FLIGHT, *MANY), 2, 1.7),
+    EndpointBar(HANDLER, ("aiohttp",), (*SMALL, *BIG), 1.05),
+    EndpointBar(HANDLER, ("aiohttp",), IN_FLIGHT, 1.3),
+    EndpointBar(HANDLER, ("picows.websockets",), (*SMALL, *BIG, *IN_FLIGHT, *MANY), 1),
+    EndpointBar(HANDLER, AWAITED, LONG_TEXTS, 1.5),
+    EndpointBar(CALLBACKS, ("picows",), LONG_TEXTS, 1.5),
+    # From TCP on.
+    EndpointBar(HANDLER, PEERS, (Opening(),), 1),
+    EndpointBar(CALLBACKS, PEERS, (Opening(),), 1),
+)
+# So many connections, each of which has had a message, and then nothing: at most so many times the
+# memory of the least of the peers that are used in the same way.
+IDLE = 2000
+IDLE_FACTOR = 1.0
+IDLE_PEERS = {
+    CALLBACKS: ("picows",),
+    HANDLER: AWAITED,
+}

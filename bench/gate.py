@@ -2,8 +2,9 @@
 
 For each: the ratio, the bar, and OK, WARN (below the bar) or FAIL (below 0.9 of it). The exit code
 is 1 if one fails. Both sides of a ratio are measured in turns; what is below its bar is measured
-for longer before it counts. First the codec, then the libraries that run on it; `--only` chooses by
-parts of names: `--only apply_mask`, `--only websockets`, `--only echo`, `--only memory`.
+for longer before it counts. First the codec, then the libraries that run on it, then wsfast.aio;
+`--only` chooses by parts of names: `--only apply_mask`, `--only websockets`, `--only echo`,
+`--only memory`, `--only handshake`, `--only endpoint`, `--only "endpoint uvloop ping-pong"`.
 """
 
 from __future__ import annotations
@@ -16,15 +17,22 @@ from itertools import chain
 from typing import Any
 
 import memory_libraries
+from bars import IDLE
 from gate_codec import CodecGate
+from gate_endpoints import EndpointGate
+from gate_handshake import HandshakeGate
 from gate_libraries import LibraryGate
 from result import Result
 
 from wsfast.benchmark import report
 
-# Seconds for each library in each measurement of the codec, and for each cell of a library's table.
+# Seconds for each library in each measurement of the codec, for each cell of a library's table, and
+# for each endpoint with each load.
 SECONDS, QUICK_SECONDS = 0.3, 0.05
 CELL_SECONDS, QUICK_CELL_SECONDS = 0.4, 0.05
+ENDPOINT_SECONDS, QUICK_ENDPOINT_SECONDS = 0.5, 0.1
+# Idle connections in a first impression.
+QUICK_IDLE = 300
 
 
 def _as_json(results: Sequence[Result], about: dict[str, Any]) -> dict[str, Any]:
@@ -49,11 +57,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.only,
         memory_libraries.QUICK_WAYS if options.quick else memory_libraries.WAYS,
     )
+    endpoints = EndpointGate(
+        QUICK_ENDPOINT_SECONDS if options.quick else ENDPOINT_SECONDS,
+        options.only,
+        QUICK_IDLE if options.quick else IDLE,
+    )
+    handshakes = HandshakeGate(QUICK_SECONDS if options.quick else SECONDS, options.only)
     everybody = codec.field(False)
     about = report.facts(everybody.versions, everybody.missing)
     print("\n".join(report.fact_lines(about)), end="\n\n", flush=True)
     results = []
-    for result in chain(codec.results(), libraries.results()):
+    for result in chain(*(gate.results() for gate in (codec, libraries, handshakes, endpoints))):
         print(result.line(), flush=True)
         results.append(result)
     if options.json:

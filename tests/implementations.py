@@ -7,7 +7,7 @@ import importlib
 import os
 from typing import Any
 
-MODULES = ("mask", "utf8", "frames", "messages", "splitter", "kernels")
+MODULES = ("mask", "utf8", "frames", "messages", "splitter", "kernels", "link")
 
 
 class Implementation:
@@ -24,6 +24,7 @@ class Implementation:
         self.mask, self.utf8 = found["mask"], found["utf8"]
         self.frames, self.messages = found["frames"], found["messages"]
         self.splitter, self.kernels = found["splitter"], found["kernels"]
+        self.link = found["link"]
 
     def choose_kernels(self) -> None:
         if self.compiled:

@@ -6,7 +6,10 @@ import os
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
 
 import wsfast
 
@@ -17,16 +20,51 @@ EXPERIMENTAL = FREE_THREADED and sys.version_info < (3, 14)
 _SWITCHES = ("WSFAST_BACKEND", "WSFAST_ISA")
 
 
+assert wsfast.__file__ is not None
+_ROOT = str(Path(wsfast.__file__).parent.parent)
+
+
+def _environment(switches: dict[str, str]) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in _SWITCHES}
+    path = os.pathsep.join(filter(None, [_ROOT, os.environ.get("PYTHONPATH")]))
+    return {**kept, "PYTHONPATH": path, **switches}
+
+
 def python(*args: str, **switches: str) -> subprocess.CompletedProcess[str]:
     """Runs `python *args` with these environment variables, and no switch of wsfast's but them."""
-    assert wsfast.__file__ is not None
-    root = str(Path(wsfast.__file__).parent.parent)
-    kept = {name: value for name, value in os.environ.items() if name not in _SWITCHES}
-    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-    env = {**kept, "PYTHONPATH": path, **switches}
     return subprocess.run(
-        [sys.executable, *args], capture_output=True, text=True, timeout=300, env=env, cwd=root
+        [sys.executable, *args],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=_environment(switches),
+        cwd=_ROOT,
     )
+
+
+@contextmanager
+def running(*args: str, **switches: str) -> Iterator[subprocess.Popen[str]]:
+    """`python *args` beside the test, with pipes, on the backend that is tested.
+
+    It is ended with the test, and after a minute in any case.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-W", "error", *args],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        env=_environment(
+            {"WSFAST_BACKEND": wsfast.BACKEND, "PYTHONIOENCODING": "utf-8"} | switches
+        ),
+    ) as process:
+        timer = Timer(60.0, process.kill)
+        timer.start()
+        try:
+            yield process
+        finally:
+            timer.cancel()
+            process.kill()
 
 
 def output(code: str, **switches: str) -> str:

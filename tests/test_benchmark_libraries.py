@@ -296,7 +296,12 @@ def test_the_client_says_what_a_server_does_wrong(reply: bytes, deflate: bool, s
         client.Client(port, 256, 2, deflate)
 
 
-@pytest.mark.parametrize("server", servers.SERVERS)
+LIBRARIES_SERVERS = [
+    name for name in (*measure.planned(None), *servers.RIVALS.values()) if name != servers.OWN
+]
+
+
+@pytest.mark.parametrize("server", LIBRARIES_SERVERS)
 def test_a_server_echoes_plain_and_enabled(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if measure.missing(server):
         pytest.skip(f"not installed: {', '.join(measure.missing(server))}")
@@ -483,6 +488,7 @@ def test_nothing_that_could_be_measured_is_a_failure(
 ) -> None:
     monkeypatch.setattr(drop_in, "version", lambda name: None)
     monkeypatch.setattr(measure, "version", lambda name: None)
+    monkeypatch.delitem(servers.SERVERS, servers.OWN)
     assert benchmark.run(_options()) == 1
     said = capsys.readouterr().out
     assert "(pip install " in said

@@ -108,7 +108,7 @@ def test_wrong_use_is_told(
     assert said in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", [[], ["info"], ["check"], ["bench"]])
+@pytest.mark.parametrize("command", [[], ["info"], ["check"], ["bench"], ["echo"]])
 def test_help(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit:
         cli.main([*command, "--help"])

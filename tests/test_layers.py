@@ -21,9 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("_fallback", "_speedups"),
     ("_backend",),
     ("mask", "utf8", "frames", "messages", "link"),
-    (
-        *("connection", "sending", "closing", "handshake", "permessage_deflate", "deflating"),
-    ),
+    (*("connection", "sending", "closing", "handshake", "permessage_deflate", "deflating"),),
     (
         *("uvicorn", "aio", "adapters", "launcher", "startup"),
         *("cli", "echo", "info", "selftest", "benchmark", "machine", "terminal"),

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from wsfast.terminal import Progress, print_table
+from wsfast.terminal import Progress, StatusLine, print_table, printable, rows_of
 
 
 class Terminal(io.StringIO):
@@ -59,3 +59,44 @@ def test_progress_by_rich() -> None:
     with Progress(1, terminal) as progress:
         progress.step("first")
     assert "first" in terminal.getvalue()
+
+
+def test_a_status_line_is_written_when_it_changes() -> None:
+    terminal = Terminal()
+    status = StatusLine(terminal)
+    for text in ("one", "one", "two"):
+        status.show(text)
+    status.clear()
+    assert terminal.getvalue() == "\r\x1b[Kone\r\x1b[Ktwo\r\x1b[K"
+
+
+def test_a_status_line_is_silent_away_from_a_terminal() -> None:
+    stream = io.StringIO()
+    status = StatusLine(stream)
+    status.show("one")
+    status.clear()
+    assert stream.getvalue() == ""
+
+
+def test_what_would_control_a_terminal_is_escaped() -> None:
+    assert printable("a\tb\nc Grüße 世界") == "a\tb\nc Grüße 世界"
+    assert printable("\x00\x07\x08\r\x1b[31m\x7f\x9b") == (
+        "\\x00\\x07\\x08\\x0d\\x1b[31m\\x7f\\x9b"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("", 1),
+        ("x" * 10, 1),
+        ("x" * 11, 2),
+        ("世" * 5, 1),
+        ("世" * 6, 2),
+        ("e\u0301" * 10, 1),
+        ("a\n\nb", 3),
+        ("\tabc", 2),
+    ],
+)
+def test_how_many_rows_of_a_terminal_a_text_takes(text: str, rows: int) -> None:
+    assert rows_of(text, 10) == rows

@@ -18,7 +18,13 @@ from .events import (
     Response,
     TextMessage,
 )
-from .exceptions import LocalProtocolError, ProtocolError, RemoteProtocolError
+from .exceptions import (
+    HandshakeError,
+    HandshakeRejected,
+    LocalProtocolError,
+    ProtocolError,
+    RemoteProtocolError,
+)
 from .frames import Frame, FrameDecoder, encode_frame, encode_frames
 from .mask import apply_mask, apply_mask_inplace, masking_key
 from .messages import MessageDecoder
@@ -53,6 +59,8 @@ __all__ = [
     "Frame",
     "FrameDecoder",
     "FramePart",
+    "HandshakeError",
+    "HandshakeRejected",
     "LocalProtocolError",
     "MessageDecoder",
     "MessagePart",

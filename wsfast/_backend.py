@@ -16,6 +16,7 @@ __all__ = [
     "REASON",
     "frames",
     "kernels",
+    "link",
     "mask",
     "message_queue",
     "messages",
@@ -40,6 +41,7 @@ else:
     try:
         import wsfast._speedups.frames as frames
         import wsfast._speedups.kernels as kernels
+        import wsfast._speedups.link as link
         import wsfast._speedups.mask as mask
         import wsfast._speedups.message_queue as message_queue
         import wsfast._speedups.messages as messages
@@ -58,6 +60,7 @@ if REASON is None:
 else:
     import wsfast._fallback.frames as frames  # type: ignore[no-redef]
     import wsfast._fallback.kernels as kernels  # type: ignore[no-redef]
+    import wsfast._fallback.link as link  # type: ignore[no-redef]
     import wsfast._fallback.mask as mask  # type: ignore[no-redef]
     import wsfast._fallback.message_queue as message_queue  # type: ignore[no-redef]
     import wsfast._fallback.messages as messages  # type: ignore[no-redef]

@@ -1,4 +1,4 @@
-"""The command line: `python -m wsfast run`, `status`, `info`, `check` and `bench`."""
+"""The command line: `python -m wsfast run`, `status`, `info`, `check`, `bench` and `echo`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from time import perf_counter
 from typing import Any
 
 from . import __version__, adapters, launcher
+from .protocol import DEFAULT_MAX_MESSAGE_LENGTH
 from .terminal import Progress, print_table
 
 DESCRIPTION = """\
-The WebSocket frame codec: runs programs on it, tells what runs here, tests it, and measures what it
-gains.
+The WebSocket frame codec: runs programs on it, tells what runs here, tests it, measures what it
+gains, and talks to any WebSocket server or client.
 """
 
 EPILOG = """\
@@ -29,6 +30,8 @@ examples:
   %(prog)s bench --only websockets,"in mixed 64 KiB"
   %(prog)s bench --codec         the codec and its peers
   %(prog)s bench --json out.json --plot out.svg
+  %(prog)s echo                  an echo server on ws://127.0.0.1:8765/
+  %(prog)s echo --connect URI    a client that prints what comes and sends what you type
 
 environment:
   WSFAST_BACKEND  auto, c (or the error that says why not) or python
@@ -121,6 +124,49 @@ def _parser() -> argparse.ArgumentParser:
         "--plot", metavar="FILE", type=_plot_file, help="draw the ratios: .svg, .png or .pdf"
     )
     bench.set_defaults(run=run_bench)
+
+    about = "an echo server, or a client that prints what comes and sends what you type"
+    echo = commands.add_parser(
+        "echo",
+        help=about,
+        usage="%(prog)s [option …]\n       %(prog)s --connect URI [option …]",
+        description=f"{about.capitalize()}. Ctrl-C ends it, with close code 1001 to every peer.",
+    )
+    echo.add_argument("--path", metavar="FILE", help="a Unix socket, in place of host and port")
+    echo.add_argument(
+        "--subprotocol", metavar="NAME", action="append", help="to offer, or to accept; any number"
+    )
+    echo.add_argument(
+        "--compression", choices=("none", "deflate"), default="none", help="default: none"
+    )
+    echo.add_argument(
+        "--max-message-length",
+        metavar="OCTETS",
+        type=_octets,
+        default=DEFAULT_MAX_MESSAGE_LENGTH,
+        help="of a message that comes, or none: no limit; default: %(default)s",
+    )
+    server = echo.add_argument_group("the server")
+    server.add_argument("--host", metavar="HOST", help="default: 127.0.0.1")
+    server.add_argument("--port", metavar="PORT", type=_port, help="0: any; default: 8765")
+    server.add_argument("--certificate", metavar="FILE", help="its certificates, PEM, for wss")
+    server.add_argument("--key", metavar="FILE", help="the private key, if not in the same file")
+    client = echo.add_argument_group("the client")
+    client.add_argument("--connect", metavar="URI", help="ws://… or wss://…")
+    client.add_argument(
+        "--trust", metavar="FILE", help="certificates, PEM; default: what the system trusts"
+    )
+    client.add_argument(
+        "--header", metavar="'NAME: VALUE'", type=_header, action="append", help="any number"
+    )
+    client.add_argument(
+        "--wait",
+        metavar="SECONDS",
+        type=_seconds,
+        help="how long to stay at the end of input, inf: until the server closes; default: until "
+        "as many messages have come as lines were sent, or none for 5 s",
+    )
+    echo.set_defaults(run=run_echo)
     return parser
 
 
@@ -142,6 +188,37 @@ def _plot_file(text: str) -> str:
     if PurePath(text).suffix not in PLOT_SUFFIXES:
         raise argparse.ArgumentTypeError(f"{text!r} must end in {', '.join(PLOT_SUFFIXES)}")
     return text
+
+
+def _octets(text: str) -> int | None:
+    if text == "none":
+        return None
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number of octets, or none")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected 0 to 65535")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not seconds >= 0:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number of seconds, or inf")
+    return seconds
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a name, a colon and a value")
+    return name, value.strip()
 
 
 def run_program(options: argparse.Namespace) -> int:
@@ -274,3 +351,9 @@ def run_bench(options: argparse.Namespace) -> int:
     from . import benchmark
 
     return benchmark.run(options)
+
+
+def run_echo(options: argparse.Namespace) -> int:
+    from . import echo
+
+    return echo.run(options)

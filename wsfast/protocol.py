@@ -66,6 +66,8 @@ DEFAULT_MAX_MESSAGE_LENGTH = 2**20
 
 # What get_buffer() offers to one read, in octets.
 RECEIVE_BUFFER_LENGTH = 2**16
+# The same for the connections of an event loop, which share it.
+SHARED_BUFFER_LENGTH = 2**18
 # What is read of a compressed stream at a time: it may inflate to a thousand times as much.
 COMPRESSED_PIECE_LENGTH = 2**12
 # Frames that are held, to be written together, are written from here on.

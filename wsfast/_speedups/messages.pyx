@@ -54,19 +54,6 @@ cdef class MessageDecoder(Decoder):
     One thread at a time: another one, or a call from within a call, gets a RuntimeError.
     """
 
-    cdef object inflater
-    cdef bint wants_str
-    cdef bint is_compressed        # the present message, as are the following
-    cdef uint8_t opcode
-    cdef uint64_t handed_out       # octets, in parts; of a str, with those that are held back
-    # Of a text that is gathered:
-    cdef size_t valid              # octets of whole characters
-    cdef size_t characters
-    cdef uint8_t top               # as in wsf_text
-    # Of a text in parts:
-    cdef uint8_t held[3]           # a character that is not complete yet
-    cdef size_t held_length
-
     def __init__(
         self,
         side,

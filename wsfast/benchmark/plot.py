@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from itertools import groupby
 from typing import Any
@@ -11,6 +11,7 @@ from . import texts
 from .cases import Case, size
 from .drop_in import Found
 from .echo.measure import Echo
+from .echo.servers import OWN
 
 NEEDS_MATPLOTLIB = "--plot needs matplotlib: pip install 'wsfast[plot]'"
 
@@ -89,7 +90,8 @@ def draw_libraries(
 
     shown = [found for found in libraries if found.measured]
     measured = [echo for echo in echoes if not echo.failed]
-    panels = max(len(shown) + bool(measured), 1)
+    gained = [echo for echo in measured if not echo.is_own]
+    panels = max(len(shown) + bool(gained) + bool(measured), 1)
     rows = -(-panels // _LIBRARY_COLUMNS)
     figure, axes = pyplot.subplots(
         rows, _LIBRARY_COLUMNS, figsize=(5 * _LIBRARY_COLUMNS, 3.6 * rows + 1.2), squeeze=False
@@ -100,8 +102,10 @@ def draw_libraries(
     colours = pyplot.get_cmap("tab20").resampled(max(len(lines), 1))
     for axis, found in zip(axes.flat, shown, strict=False):
         _draw_library(axis, found, {line: colours(n) for n, line in enumerate(lines)})
+    if gained:
+        _draw_echo(axes.flat[len(shown)], gained)
     if measured:
-        _draw_echo(axes.flat[len(shown)], measured)
+        _draw_echo_times(axes.flat[panels - 1], measured)
     handles = {}
     for axis in axes.flat[: len(shown)]:
         handles.update(dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True)))
@@ -135,3 +139,25 @@ def _draw_echo(axis: Any, echoes: Sequence[Echo]) -> None:
     axis.invert_yaxis()
     axis.tick_params(axis="y", labelsize=6)
     axis.set_title("echo servers, CPU of a message", fontsize=10)
+
+
+def _draw_echo_times(axis: Any, echoes: Sequence[Echo]) -> None:
+    """wsfast.aio beside the others: each server, those of libraries plain and enabled."""
+    bars = [
+        (f"{name} {size(echo.work.octets)}", nanoseconds / 1000, echo.is_own and name == OWN)
+        for echo in sorted(echoes, key=lambda echo: echo.work.octets)
+        if not echo.work.deflate
+        for name, nanoseconds in _named(echo)
+    ]
+    labels, times, own = zip(*bars, strict=True) if bars else ((), (), ())
+    axis.barh(labels, times, color=["tab:red" if each else "tab:blue" for each in own])
+    axis.set_xscale("log")
+    axis.invert_yaxis()
+    axis.tick_params(axis="y", labelsize=5)
+    axis.set_title("echo servers, µs of CPU a message", fontsize=10)
+
+
+def _named(echo: Echo) -> Iterator[tuple[str, float]]:
+    names = {"plain": echo.work.server, "enabled": f"{echo.work.server}, enabled"}
+    for side, nanoseconds in echo.times.items():
+        yield names.get(side, side), nanoseconds

@@ -48,9 +48,14 @@ def _compressed(messages: Sequence[bytes], bits: int, takeover: bool) -> Iterato
 
 
 class Client:
-    """Sends messages in batches of so many, and waits for a batch's replies before the next one."""
+    """Sends messages in batches of so many, and waits for a batch's replies before the next one.
 
-    def __init__(self, port: int, octets: int, batch: int, deflate: bool) -> None:
+    `is_tcp`: the server echoes octets. What it gets are frames all the same.
+    """
+
+    def __init__(
+        self, port: int, octets: int, batch: int, deflate: bool, is_tcp: bool = False
+    ) -> None:
         self._batch = batch
         self._received = 0
         self._messages = texts.pieces(
@@ -59,9 +64,12 @@ class Client:
         self._socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
         try:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            parameters = self._handshake(port, deflate)
+            parameters = {} if is_tcp else self._handshake(port, deflate)
             self._decoder = FrameDecoder(
-                "client", rsv=RSV1 if deflate else 0, max_payload_length=None
+                # The client's own frames are what comes back from TCP.
+                "server" if is_tcp else "client",
+                rsv=RSV1 if deflate else 0,
+                max_payload_length=None,
             )
             self._selector = selectors.DefaultSelector()
             self._selector.register(self._socket, selectors.EVENT_READ)

@@ -1,4 +1,7 @@
-"""CPU time that an echo server takes for a message, plain and enabled in turns."""
+"""CPU time that an echo server takes for a message, plain and enabled in turns.
+
+wsfast.aio is neither: it has its turns with a plain TCP echo, the most that the event loop allows.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from ..cases import size
 from ..child import Child, ChildError, started
 from ..drop_in import version
 from .client import Client, EchoError
-from .servers import RIVALS, SERVERS
+from .servers import CEILING, OWN, RIVALS, SERVERS
 
 # Octets of a message, and how many are in flight.
 IN_FLIGHT = {256: 16, 2**16: 4}
@@ -38,12 +41,20 @@ class Work(NamedTuple):
 
 @dataclass
 class Echo:
-    """Of one message: nanoseconds of the server's CPU, by side; and messages a second."""
+    """Of one message: nanoseconds of the server's CPU, by side; and messages a second.
+
+    The sides are plain and enabled, and perhaps a rival's name; or wsfast.aio and plain TCP.
+    """
 
     work: Work
     times: dict[str, float] = field(default_factory=dict)
     rates: dict[str, float] = field(default_factory=dict)
     failed: str = ""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is wsfast.aio: there is no ratio then."""
+        return self.work.server == OWN
 
     @property
     def ratio(self) -> float:
@@ -58,7 +69,7 @@ def planned(only: Sequence[str] | None) -> dict[str, list[Work]]:
     """What there is to measure, by server."""
     plan: dict[str, list[Work]] = {}
     for server, how in SERVERS.items():
-        if how.library is None:
+        if how.library is None and server != OWN:
             continue
         for octets in IN_FLIGHT:
             for deflate in (False, True):
@@ -75,6 +86,8 @@ def missing(server: str) -> list[str]:
 
 def _sides(server: str) -> list[tuple[str, str, str]]:
     """What is measured in turns: its name, the server, and whether it is enabled."""
+    if server == OWN:
+        return [(OWN, OWN, "plain"), (CEILING, CEILING, "plain")]
     sides = [("plain", server, "plain"), ("enabled", server, "enabled")]
     rival = RIVALS.get(server)
     if rival is not None and not missing(rival):
@@ -93,14 +106,14 @@ def measure(
     found = [Echo(work) for work in works]
     sides = _sides(server)
     with contextlib.ExitStack() as stack:
-        core = stack.enter_context(_cores())
-        servers: dict[str, _Running] = {}
+        core = stack.enter_context(cores())
+        servers: dict[str, Running] = {}
         try:
             for side, name, state in sides:
                 child = stack.enter_context(
                     started(f"{__package__}.server", (name, state, str(core)), seconds + GRACE)
                 )
-                servers[side] = _Running(child)
+                servers[side] = Running(child)
             for each in servers.values():
                 each.port = int(each.child.read())
         except ChildError as error:
@@ -118,7 +131,9 @@ def measure(
 
 
 @dataclass
-class _Running:
+class Running:
+    """A server's process."""
+
     child: Child
     port: int = 0
 
@@ -128,16 +143,20 @@ class _Running:
         return int(self.child.read())
 
 
-def _measure(echo: Echo, servers: dict[str, _Running], seconds: float) -> None:
+def _measure(echo: Echo, servers: dict[str, Running], seconds: float) -> None:
     work = echo.work
     ends = time.perf_counter() + seconds
     with contextlib.ExitStack() as stack:
         clients = {}
         for side, server in servers.items():
-            client = Client(server.port, work.octets, IN_FLIGHT[work.octets], work.deflate)
+            is_tcp = side == CEILING
+            if is_tcp and work.deflate:
+                continue
+            batch = IN_FLIGHT[work.octets]
+            client = Client(server.port, work.octets, batch, work.deflate, is_tcp)
             stack.callback(client.close)
             clients[side] = client
-        count = _fitting(clients["plain"])
+        count = _fitting(next(iter(clients.values())))
         order = list(clients)
         rounds = 0
         while rounds < LEAST_ROUNDS or time.perf_counter() < ends:
@@ -163,7 +182,7 @@ def _fitting(client: Client) -> int:
 
 
 @contextlib.contextmanager
-def _cores() -> Iterator[int]:
+def cores() -> Iterator[int]:
     """Keeps this process on one core, and gives another one for servers; -1 where there is none."""
     if not hasattr(os, "sched_setaffinity"):
         yield -1

@@ -1,4 +1,8 @@
-"""Echo servers, each as its library's users write them; permessage-deflate where a client asks."""
+"""Echo servers, each as its library's users write them; permessage-deflate where a client asks.
+
+Not by picows, which has none, and not by the plain TCP echo, which is no WebSocket server: it is
+the most that an event loop allows.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 # Octets of a message that a server takes.
-MOST = 2**20
+MOST = 2**21
 
 
 def _websockets(package: str) -> Callable[[socket.socket], Awaitable[None]]:
@@ -94,6 +98,71 @@ async def _tornado(listening: socket.socket) -> None:
     await asyncio.get_running_loop().create_future()
 
 
+def _wsfast(callbacks: bool) -> Callable[[socket.socket], Awaitable[None]]:
+    async def handler(ws: Any) -> None:
+        async for message in ws:
+            await ws.send(message)
+
+    def on_message(ws: Any, message: str | bytes) -> None:
+        ws.write(message)
+
+    async def run(listening: socket.socket) -> None:
+        serve: Any = import_module("wsfast.aio").serve
+        how = {"on_message": on_message} if callbacks else {"handler": handler}
+        async with serve(**how, sock=listening, max_message_length=MOST, compression="deflate"):
+            await asyncio.get_running_loop().create_future()
+
+    return run
+
+
+def _picows(is_copied: bool) -> Callable[[socket.socket], Awaitable[None]]:
+    """`is_copied`: a binary message is taken as bytes, which the callback could keep."""
+
+    async def run(listening: socket.socket) -> None:
+        picows: Any = import_module("picows")
+        base: Any = picows.WSListener
+        text, binary = picows.WSMsgType.TEXT, picows.WSMsgType.BINARY
+
+        # A frame is taken for a message in both: the clients send no fragments.
+        class Listener(base):  # type: ignore[misc]
+            def on_ws_frame(self, transport: Any, frame: Any) -> None:
+                if frame.msg_type is binary:
+                    transport.send(binary, frame.get_payload_as_bytes())
+                elif frame.msg_type is text:
+                    transport.send(text, frame.get_payload_as_utf8_text().encode())
+                elif frame.msg_type is picows.WSMsgType.CLOSE:
+                    transport.send_close()
+                    transport.disconnect()
+
+        class Lender(Listener):
+            def on_ws_frame(self, transport: Any, frame: Any) -> None:
+                if frame.msg_type is binary:
+                    transport.send(binary, frame.get_payload_as_memoryview())
+                else:
+                    super().on_ws_frame(transport, frame)
+
+        listener = Listener if is_copied else Lender
+        server = await picows.ws_create_server(
+            lambda request: listener(), sock=listening, max_frame_size=MOST
+        )
+        await server.serve_forever()
+
+    return run
+
+
+class _Tcp(asyncio.Protocol):
+    def connection_made(self, transport: Any) -> None:
+        self._write = transport.write
+
+    def data_received(self, data: bytes) -> None:
+        self._write(data)
+
+
+async def _tcp(listening: socket.socket) -> None:
+    server = await asyncio.get_running_loop().create_server(_Tcp, sock=listening)
+    await server.serve_forever()
+
+
 class Server(NamedTuple):
     """`needs` are distributions; `library` is the one that is enabled, None: there is none."""
 
@@ -111,6 +180,14 @@ SERVERS = {
     "aiohttp": Server(("aiohttp",), "aiohttp", _aiohttp),
     "tornado": Server(("tornado",), "tornado", _tornado),
     "picows.websockets": Server(("picows",), None, _websockets("picows.websockets")),
+    "picows": Server(("picows",), None, _picows(is_copied=True)),
+    # Nothing is copied, and nothing is there any more after the callback.
+    "picows memoryview": Server(("picows",), None, _picows(is_copied=False)),
+    "wsfast.aio": Server((), None, _wsfast(callbacks=False)),
+    "wsfast.aio callbacks": Server((), None, _wsfast(callbacks=True)),
+    "plain TCP": Server((), None, _tcp),
 }
 # Measured in turns with another server, to be seen beside it.
 RIVALS = {"websockets": "picows.websockets"}
+# This project's own, and what it can't be faster than.
+OWN, CEILING = "wsfast.aio", "plain TCP"
