@@ -35,6 +35,9 @@ class Transport:
         assert not self.reading
         self.reading = True
 
+    def get_write_buffer_size(self) -> int:
+        return 0
+
     def is_closing(self) -> bool:
         return self.closing
 
@@ -90,7 +93,7 @@ def make(
             return "waits"
 
     made: Any = Connection(
-        side.link.Hub(asyncio.current_task, asyncio.CancelledError),
+        side.link.Hub(asyncio.current_task, asyncio.CancelledError, asyncio.get_running_loop),
         asyncio.get_running_loop(),
         Transport(),
         decoder or side.messages.MessageDecoder("client" if masks else "server"),

@@ -21,12 +21,13 @@ _SWITCHES = ("WSFAST_BACKEND", "WSFAST_ISA")
 
 
 assert wsfast.__file__ is not None
-_ROOT = str(Path(wsfast.__file__).parent.parent)
+# Where that is; processes start there, so that none takes another for it.
+ROOT = str(Path(wsfast.__file__).parent.parent)
 
 
 def _environment(switches: dict[str, str]) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in _SWITCHES}
-    path = os.pathsep.join(filter(None, [_ROOT, os.environ.get("PYTHONPATH")]))
+    path = os.pathsep.join(filter(None, [ROOT, os.environ.get("PYTHONPATH")]))
     return {**kept, "PYTHONPATH": path, **switches}
 
 
@@ -38,7 +39,7 @@ def python(*args: str, **switches: str) -> subprocess.CompletedProcess[str]:
         text=True,
         timeout=300,
         env=_environment(switches),
-        cwd=_ROOT,
+        cwd=ROOT,
     )
 
 
@@ -57,6 +58,7 @@ def running(*args: str, **switches: str) -> Iterator[subprocess.Popen[str]]:
         env=_environment(
             {"WSFAST_BACKEND": wsfast.BACKEND, "PYTHONIOENCODING": "utf-8"} | switches
         ),
+        cwd=ROOT,
     ) as process:
         timer = Timer(60.0, process.kill)
         timer.start()

@@ -7,12 +7,11 @@ import os
 import signal
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from echoes import DEADLINE, ECHO, echo_server, run, server_of, talk, unix
+from processes import ROOT
 
-import wsfast
 from wsfast.aio import WebSocket
 
 pytestmark = unix
@@ -26,7 +25,8 @@ class Terminal:
 
         self.process, self._end = pty.fork()
         if self.process == 0:
-            os.environ["PYTHONPATH"] = str(Path(str(wsfast.__file__)).parent.parent)
+            os.environ["PYTHONPATH"] = ROOT
+            os.chdir(ROOT)
             os.environ["TERM"] = "xterm"
             os.execv(sys.executable, [sys.executable, *arguments])
         self.seen = ""

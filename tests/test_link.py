@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import socket
 import weakref
 from typing import Any
 
@@ -178,6 +179,23 @@ async def test_a_callback_that_raises(implementation: Implementation) -> None:
     assert got == ["a"]
     assert type(link.told[0]) is ZeroDivisionError
     assert link.told[1] == (Opcode.PING, b"")
+
+
+@looped
+async def test_a_socket_that_has_been_closed_is_left_to_the_transport(
+    implementation: Implementation,
+) -> None:
+    """uvloop closes its own with the loop, and tells nobody."""
+    link = make(implementation)
+    one, other = socket.socketpair()
+    with other:
+        other.setblocking(False)
+        link._write_to(one)
+        one.close()
+        link.write("Hello")
+        link.write(b"a" * 70000)
+        assert other.recv(1) == b""
+    assert b"".join(link.transport.written) == HELLO + frame(Opcode.BINARY, b"a" * 70000)
 
 
 def test_the_buffer_is_one_for_all_links_of_a_loop(implementation: Implementation) -> None:

@@ -353,6 +353,10 @@ def already_receiving() -> RuntimeError:
     return RuntimeError("recv() while another one waits for a message of this connection")
 
 
+def wrong_thread() -> RuntimeError:
+    return RuntimeError("a connection may be used by its event loop's thread only")
+
+
 def already_awaited() -> RuntimeError:
     return RuntimeError("an awaitable of recv() can be awaited once")
 

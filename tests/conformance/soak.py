@@ -40,6 +40,8 @@ MORE_TRACED = 200_000
 MORE_RESIDENT = 4 * MIB
 SAMPLES = 40
 
+LEFT_OUT = 77  # the exit code where a tool isn't there
+
 REQUEST = (
     b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
@@ -336,8 +338,11 @@ def show(sample: Sample) -> None:
 
 def new_loop(name: str) -> asyncio.AbstractEventLoop:
     if name == "uvloop":
-        import uvloop
-
+        try:
+            import uvloop
+        except ImportError as error:
+            print(f"left out: {error}", file=sys.stderr)
+            sys.exit(LEFT_OUT)
         return uvloop.new_event_loop()
     return asyncio.new_event_loop()
 

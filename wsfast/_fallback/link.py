@@ -83,6 +83,7 @@ class Link(Incoming):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """As asyncio.BufferedProtocol.get_buffer."""
+        self._check_thread()
         return self._hub.lend(self)
 
     def buffer_updated(self, nbytes: int) -> None:
@@ -91,6 +92,7 @@ class Link(Incoming):
 
     def _receive(self, data: bytes) -> None:
         """Take what was read: dispatch what it completes, and write at once what that led to."""
+        self._check_thread()
         self._reads += 1
         if self._unread:
             self._unread += data

@@ -99,12 +99,17 @@ class Outgoing:
         self._written = 0
         self._turn = 0
 
+    def _check_thread(self) -> None:
+        """Raise RuntimeError in another thread than the event loop's."""
+        self._hub.check_thread(self._loop)
+
     def write(self, message: Any) -> None:
         """Send a message, without waiting: a str as text, a bytes-like object as binary.
 
         What the transport can't take at once it holds: see `drain()` and `send()`. Raises
         ConnectionClosed if the connection isn't open.
         """
+        self._check_thread()
         if not self._sends:
             self._write_otherwise(message)
             return
@@ -147,6 +152,7 @@ class Outgoing:
 
     def _write_frame(self, frame: bytes) -> None:
         """Send a frame, or several, as they go on the wire."""
+        self._check_thread()
         self._written += 1
         if self._frames or self._holds or self._is_behind():
             self._frames.append(frame)
@@ -161,13 +167,14 @@ class Outgoing:
 
     def _flush(self) -> None:
         """Write what is held."""
+        self._check_thread()
         frames = self._frames
         if frames:
             self._frames = []
             self._held = 0
             self.transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
 
-    def _write_to(self, fd: int) -> None:
+    def _write_to(self, sock: Any) -> None:
         """Write to this socket at once: the transport does so itself."""
 
     def _forget(self) -> None:

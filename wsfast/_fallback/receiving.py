@@ -48,6 +48,7 @@ class Receiving:
         link = self._link
         if link is None:
             raise already_awaited()
+        link._check_thread()
         if not self._waits:
             if link._receiver is not None:
                 raise already_receiving()
@@ -83,10 +84,11 @@ class Receiving:
 
     def _finish(self) -> None:
         link = self._link
-        self._link = None
         if link is not None and self._waits:
+            link._check_thread()
             link._receiver = None
             link._waiter.reset()
+        self._link = None
 
 
 class Waiter:
@@ -141,7 +143,11 @@ class Waiter:
         callback = self._callback
         self._callback = self._context = None
         if callback is not None:
-            callback(self)
+            try:
+                callback(self)
+            except BaseException as error:
+                # SystemExit, say. It is the loop's: a transport would take it for its own failure.
+                self._loop.call_soon(_rethrow, error)
 
     # What asyncio asks of a Future
 
@@ -179,6 +185,10 @@ class Waiter:
 
     def exception(self) -> None:
         self.result()
+
+
+def _rethrow(error: BaseException) -> None:
+    raise error
 
 
 class Incoming(Outgoing):

@@ -9,6 +9,8 @@ from .gathering cimport Region
 cdef class Hub:
     cdef readonly object current_task
     cdef readonly object cancelled_error
+    cdef readonly object get_running_loop
+    cdef unsigned long thread   # the only one that may be at work on all this
     # Memory for reads.
     cdef Region region
     cdef object view
@@ -21,5 +23,5 @@ cdef class Hub:
     cdef size_t held        # of so many octets
 
     cdef object lend(self, object reader)
-    cdef const uint8_t *take(self, object reader, object length) except NULL
+    cdef Py_ssize_t take(self, object reader, object length) except -1
     cdef uint8_t *reserve(self) except NULL

@@ -13,6 +13,7 @@ __all__ = ["Hub"]
 
 cdef extern from "Python.h":
     Py_ssize_t Py_REFCNT(PyObject *object)
+    unsigned long PyThread_get_thread_ident()
 
 cdef size_t RECEIVE = SHARED_BUFFER_LENGTH
 cdef size_t HELD = MAX_HELD_LENGTH
@@ -26,13 +27,16 @@ cdef inline bint is_ours(Hub hub) noexcept:
 cdef class Hub:
     """What the links of one event loop share: the memory that they read into, one after another.
 
-    So a connection that is idle holds none. `current_task` and `cancelled_error` are asyncio's,
-    which is not imported below the endpoints. The loop itself is not held.
+    So a connection that is idle holds none. `current_task`, `cancelled_error` and
+    `get_running_loop` are asyncio's, which is not imported below the endpoints. The loop itself is
+    not held.
     """
 
-    def __init__(self, current_task, cancelled_error):
+    def __init__(self, current_task, cancelled_error, get_running_loop):
         self.current_task = current_task
         self.cancelled_error = cancelled_error
+        self.get_running_loop = get_running_loop
+        self.thread = PyThread_get_thread_ident()
 
     def __dealloc__(self):
         PyMem_RawFree(self.frames)
@@ -47,8 +51,8 @@ cdef class Hub:
         self.reader = <PyObject *>reader
         return self.view
 
-    cdef const uint8_t *take(self, object reader, object length) except NULL:
-        """What was read; to be given back by setting `is_taken` to false."""
+    cdef Py_ssize_t take(self, object reader, object length) except -1:
+        """How much was read into `region`; to be given back by setting `is_taken` to false."""
         if self.reader != <PyObject *>reader:
             raise no_buffer()
         length = take_index(length, "nbytes")
@@ -56,7 +60,7 @@ cdef class Hub:
             raise wrong_update(length, self.region.length)
         self.reader = NULL
         self.is_taken = True
-        return self.region.at
+        return length
 
     cdef uint8_t *reserve(self) except NULL:
         """The memory for frames that are held."""

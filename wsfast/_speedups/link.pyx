@@ -5,6 +5,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t
 
 from .decoder cimport OPCODES, WSF_BINARY, WSF_TEXT
+from .gathering cimport Region
 from .guard cimport leave
 from .hub cimport Hub as HubType
 from .messages cimport MessageDecoder
@@ -85,14 +86,17 @@ cdef class Link(Incoming):
 
     def get_buffer(self, sizehint):
         """As asyncio.BufferedProtocol.get_buffer."""
+        self.check_thread()
         return self._hub.lend(self)
 
     def buffer_updated(self, nbytes):
         """As asyncio.BufferedProtocol.buffer_updated."""
         cdef HubType hub = self._hub
-        cdef const uint8_t *at = hub.take(self, nbytes)
+        cdef Py_ssize_t length = hub.take(self, nbytes)
+        # Held: another link may read meanwhile, into another one.
+        cdef Region region = hub.region
         try:
-            self.receive(at, nbytes)
+            self.receive(region.at, length)
         finally:
             hub.is_taken = False
 
@@ -103,6 +107,7 @@ cdef class Link(Incoming):
     cdef int receive(self, const uint8_t *at, Py_ssize_t length) except -1:
         cdef size_t written = self._written
         cdef bint holds = self._holds
+        self.check_thread()
         self._turn = written
         self._reads += 1
         if self.unread is not None:

@@ -19,12 +19,13 @@ cdef class Outgoing:
     # Frames so far; and when the event loop had a turn, as far as that is known.
     cdef size_t _written
     cdef size_t _turn
-    cdef int fd            # written to at once, if not below 0,
-    cdef bint is_behind    # unless the transport holds octets
+    cdef object fileno     # of the socket that is written to at once; None: there is none
+    cdef bint is_behind    # the transport may have octets that come first
     # Messages have come that nobody has received yet.
     cdef size_t waiting
 
     cdef int set_up(self, Hub hub, object loop, object transport, bint masks) except -1
+    cdef int check_thread(self) except -1
     cdef int put(self, uint8_t first, object message) except -1
     cdef int write_message(self, object message) except -1
     cdef int put_deflated(self, object message) except -1
@@ -33,8 +34,8 @@ cdef class Outgoing:
     cdef bint is_held(self) noexcept
     cdef uint8_t *hold(self, size_t size) except? NULL
     cdef int flush(self) except -1
-    cdef bint can_send(self) except -1
+    cdef int socket(self) except -2
     cdef int write_out(self, bytes data) except -1
     cdef int send_apart(
-        self, uint8_t first, object message, const uint8_t *at, size_t length
+        self, int fd, uint8_t first, object message, const uint8_t *at, size_t length
     ) except -1

@@ -19,6 +19,7 @@ from .fresh cimport new_bytes, octets_of, steal
 from .mask cimport Octets, draw_key, release, take
 from .payload cimport text_length, write_octets, write_text
 
+from ..exceptions import wrong_thread
 from ..protocol import FRAMES_A_TURN, MAX_HELD_LENGTH
 
 __all__ = ["SENT", "Outgoing", "Sent"]
@@ -26,6 +27,7 @@ __all__ = ["SENT", "Outgoing", "Sent"]
 cdef extern from "Python.h":
     bint PyUnicode_IS_ASCII(object text)
     void *PyUnicode_DATA(object text)
+    unsigned long PyThread_get_thread_ident()
 
 cdef extern from "frame/frame.h" nogil:
     size_t wsf_frame_header_size(size_t length, bint mask)
@@ -98,13 +100,29 @@ cdef class Outgoing:
 
     def __cinit__(self):
         self._sends = True
-        self.fd = -1
 
     cdef int set_up(self, Hub hub, object loop, object transport, bint masks) except -1:
         self._hub = hub
         self._loop = loop
         self.transport = transport
         self._masks = masks
+        return 0
+
+    def _check_thread(self):
+        """Raise RuntimeError in another thread than the event loop's."""
+        self.check_thread()
+
+    cdef int check_thread(self) except -1:
+        cdef Hub hub = self._hub
+        cdef unsigned long thread = PyThread_get_thread_ident()
+        if thread != hub.thread:
+            try:
+                running = hub.get_running_loop()
+            except RuntimeError:
+                running = None
+            if running is None or running is not self._loop:
+                raise wrong_thread()
+            hub.thread = thread
         return 0
 
     def write(self, message):
@@ -116,6 +134,7 @@ cdef class Outgoing:
         self.write_message(message)
 
     cdef inline int write_message(self, object message) except -1:
+        self.check_thread()
         if not self._sends:
             self._write_otherwise(message)
         elif self._deflate is not None:
@@ -169,6 +188,7 @@ cdef class Outgoing:
         cdef uint32_t key = 0
         cdef uint8_t *dst
         cdef size_t size
+        cdef int fd
         cdef PyObject *frame = NULL
         cdef bint is_text = PyUnicode_Check(message), masks = self._masks
         if is_text:
@@ -182,9 +202,11 @@ cdef class Outgoing:
                 key = draw_key()
             size = wsf_frame_header_size(octets.length, masks) + octets.length
             self._written += 1
-            if size > HELD and not masks and is_octets(message, is_text) and self.can_send():
-                self.send_apart(first, message, octets.at, octets.length)
-                return 0
+            if size > HELD and not masks and is_octets(message, is_text):
+                fd = self.socket()
+                if fd >= 0:
+                    self.send_apart(fd, first, message, octets.at, octets.length)
+                    return 0
             dst = self.hold(size) if self.is_held() else NULL
             if dst == NULL:
                 frame = new_bytes(NULL, size)
@@ -205,6 +227,7 @@ cdef class Outgoing:
         """Send a frame, or several, as they go on the wire."""
         cdef size_t size = PyBytes_GET_SIZE(frame)
         cdef uint8_t *dst
+        self.check_thread()
         self._written += 1
         dst = self.hold(size) if self.is_held() else NULL
         if dst == NULL:
@@ -219,23 +242,21 @@ cdef class Outgoing:
         """Make room for a frame among those that are held; NULL if it is to be written at once."""
         cdef Hub hub = self._hub
         cdef uint8_t *at
-        if hub.writer is not self:
-            if hub.writer is not None:
-                (<Outgoing>hub.writer).flush()
-        elif hub.held + size > HELD:
-            self.flush()
-        if size > HELD:
-            return NULL
-        if not (self._holds or self._scheduled):
+        if size <= HELD and not (self._holds or self._scheduled):
             self._loop.call_soon(self._flush_in_time)
             self._scheduled = True
-        if hub.writer is None:
+        # More than once, if a transport logs, and the log is written to a connection.
+        while hub.writer is not None and (hub.writer is not self or hub.held + size > HELD):
+            (<Outgoing>hub.writer).flush()
+        if size > HELD:
+            return NULL
+        if hub.writer is None and size >= LONG:
+            hub.whole = PyBytes_FromStringAndSize(NULL, size)
+            hub.held = size
             hub.writer = self
-            if size >= LONG:
-                hub.held = size
-                hub.whole = PyBytes_FromStringAndSize(NULL, size)
-                return <uint8_t *>PyBytes_AS_STRING(hub.whole)
+            return <uint8_t *>PyBytes_AS_STRING(hub.whole)
         at = hub.reserve()
+        hub.writer = self
         if hub.whole is not None:
             memcpy(at, PyBytes_AS_STRING(hub.whole), hub.held)
             hub.whole = None
@@ -245,6 +266,7 @@ cdef class Outgoing:
 
     def _flush(self):
         """Write what is held."""
+        self.check_thread()
         self.flush()
 
     cdef int flush(self) except -1:
@@ -259,21 +281,29 @@ cdef class Outgoing:
             self.write_out(frames)
         return 0
 
-    cdef bint can_send(self) except -1:
-        """Whether nothing is in the way of a frame from here to the socket."""
+    cdef int socket(self) except -2:
+        """The socket's number, if nothing is in the way of a frame from here to it; else -1.
+
+        It is asked for each time: a socket may be closed beneath its transport, by its owner or
+        with the event loop, and the number be another's.
+        """
         self.flush()
-        if self.fd < 0:
-            return False
+        if self.fileno is None:
+            return -1
         if self.is_behind:
-            # The transport itself may have octets that come first.
-            self.is_behind = self.transport.get_write_buffer_size() != 0
-        return not self.is_behind
+            # The transport has octets that come first; or it had, and has dropped them.
+            transport = self.transport
+            if transport.get_write_buffer_size() != 0 or transport.is_closing():
+                return -1
+            self.is_behind = False
+        return self.fileno()
 
     cdef int write_out(self, bytes data) except -1:
         cdef size_t length = PyBytes_GET_SIZE(data)
         cdef Py_ssize_t sent
-        if self.fd >= 0 and self.can_send():
-            sent = wsf_send(self.fd, NULL, 0, PyBytes_AS_STRING(data), length)
+        cdef int fd = -1 if self.fileno is None else self.socket()
+        if fd >= 0:
+            sent = wsf_send(fd, NULL, 0, PyBytes_AS_STRING(data), length)
             if sent == <Py_ssize_t>length:
                 return 0
             self.is_behind = True
@@ -283,14 +313,14 @@ cdef class Outgoing:
         return 0
 
     cdef int send_apart(
-        self, uint8_t first, object message, const uint8_t *at, size_t length
+        self, int fd, uint8_t first, object message, const uint8_t *at, size_t length
     ) except -1:
         """Send a long frame whose payload needn't be copied, as far as the kernel takes it."""
         cdef uint8_t head[WSF_MAX_HEADER_LENGTH]
         cdef size_t size = wsf_frame_header_size(length, False), done
         cdef Py_ssize_t sent
         wsf_frame_write(head, first, length, False, 0)
-        sent = wsf_send(self.fd, head, size, at, length)
+        sent = wsf_send(fd, head, size, at, length)
         if sent == <Py_ssize_t>(size + length):
             return 0
         self.is_behind = True
@@ -305,14 +335,14 @@ cdef class Outgoing:
             self.transport.write(PyBytes_FromStringAndSize(<char *>at + done, length - done))
         return 0
 
-    def _write_to(self, int fd):
-        """Write to this socket, where the transport would; -1: leave it to the transport.
+    def _write_to(self, sock):
+        """Write to this socket, where the transport would; None: leave it to the transport.
 
         It saves what a call of transport.write() costs, which takes as long as all else that is
         done here with a short message. What the kernel doesn't take, errors included, is the
         transport's.
         """
-        self.fd = fd if WSF_CAN_SEND else -1
+        self.fileno = sock.fileno if WSF_CAN_SEND and sock is not None else None
         self.is_behind = True
 
     def _forget(self):

@@ -68,6 +68,7 @@ cdef class Receiving:
         cdef Incoming link = self.link
         if link is None:
             raise already_awaited()
+        link.check_thread()
         if not self.waits:
             if link._receiver is not None:
                 raise already_receiving()
@@ -110,10 +111,11 @@ cdef class Receiving:
 
     cdef int finish(self) except -1:
         cdef Incoming link = self.link
-        self.link = None
         if link is not None and self.waits:
+            link.check_thread()
             link._receiver = None
             link.waiter.reset()
+        self.link = None
         return 0
 
 
@@ -161,6 +163,9 @@ cdef class Waiter:
         if at_once and self.hub.current_task(self.loop) is None and enter(context):
             try:
                 callback(self)
+            except BaseException as error:
+                # SystemExit, say. It is the loop's: a transport would take it for its own failure.
+                self.loop.call_soon(rethrow, error)
             finally:
                 PyContext_Exit(context)
         else:
@@ -203,6 +208,10 @@ cdef class Waiter:
 
     def exception(self):
         self.result()
+
+
+def rethrow(error):
+    raise error
 
 
 cdef bint enter(object context) except -1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from logging import getLogger
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..closing import Closing, State
 from ..events import Close
@@ -17,6 +17,9 @@ from .exceptions import ConnectionClosed, is_normal
 from .keepalive import Keepalive
 from .later import Later
 from .settings import Settings
+
+if TYPE_CHECKING:
+    from .streams import Outbox
 
 logger = getLogger("wsfast.aio")
 
@@ -41,6 +44,7 @@ class Ending(Link):
         "_on_close",
         "_on_error",
         "_on_lost",
+        "_outbox",
         "_pings",
         "_pong_due",
         "_settings",
@@ -58,6 +62,7 @@ class Ending(Link):
     _on_close: Callable[[Any, int, str], object] | None
     _on_error: Callable[[Any, BaseException], object] | None
     _on_lost: Callable[[Any], object] | None
+    _outbox: Outbox | None
     _pings: dict[bytes, tuple[asyncio.Future[float], float]]
     _pong_due: bytes | None
     _settings: Settings
@@ -83,6 +88,7 @@ class Ending(Link):
         after `close_timeout` seconds in any case. Raises LocalProtocolError for a code or reason
         that can't be sent; `reason` takes 123 octets in UTF-8.
         """
+        self._check_thread()
         closing = self._closing
         if closing.state in (State.OPEN, State.CLOSE_RECEIVED):
             self._send_close(closing.send_close(code, reason))
@@ -91,17 +97,25 @@ class Ending(Link):
         return Later(self.wait_closed)
 
     async def wait_closed(self) -> None:
-        """Wait until the connection is closed, and its transport."""
+        """Wait until the connection is closed, and its transport.
+
+        If the peer's Close frame has come, and all messages before it have been received, this
+        answers it.
+        """
+        self._check_thread()
+        if self._is_ending and not self._queue:
+            self._consumed()
         if not self._is_lost:
             await self._wait_in(self._farewells)
 
     def abort(self) -> None:
         """Close the transport at once: what waits to be sent is lost, no Close frame is sent."""
+        self._check_thread()
         self._closing.lose()
         self._sends = self._is_ending = False
         self._is_over = self._drops = True
         self._forget()
-        self._write_to(-1)
+        self._write_to(None)
         if not self._is_lost:
             self.transport.abort()
 
@@ -269,12 +283,14 @@ class Ending(Link):
         closing = self._closing
         closing.lose()
         self._is_lost = True
-        self._write_to(-1)
+        self._write_to(None)
         self._sends = self._waits = self._is_ending = False
         self._is_over = self._drops = self._ended = True
         self._forget()
         self._stop_close_timer()
         self._keepalive.stop()
+        # It refers back to this; a message that is under way has it.
+        self._outbox = None
         if not closing.clean:
             self._report(exc or self._closed())
         self._wake()

@@ -23,7 +23,7 @@ class Keepalive:
     `interval` None: no Pings; `timeout` None: no Pong is waited for.
     """
 
-    __slots__ = ("_interval", "_pong", "_seen", "_timeout", "_timer", "_ws")
+    __slots__ = ("_interval", "_left", "_pong", "_seen", "_timeout", "_timer", "_ws")
 
     def __init__(self, ws: WebSocket, interval: float | None, timeout: float | None) -> None:
         # None when it has stopped.
@@ -33,8 +33,9 @@ class Keepalive:
         self._timer: asyncio.TimerHandle | None = None
         # The connection's reads, or what waits to be sent, when it was looked at last.
         self._seen = 0
-        # What is waited for.
+        # What is waited for, and seconds of the timeout that are left at the next look.
         self._pong: asyncio.Future[float] | None = None
+        self._left = 0.0
 
     def start(self) -> None:
         """Watch from now on."""
@@ -61,26 +62,37 @@ class Keepalive:
             return
         if self._pong is not None and timeout is not None:
             if not self._pong.done():
-                if self._is_idle(ws):
-                    error = TimeoutError(f"no Pong came within {timeout} seconds")
-                    ws._fail(error, CloseCode.INTERNAL_ERROR, "keepalive ping timeout")
-                else:
-                    self._look_in(timeout)
+                if self._left <= 0:
+                    if self._is_idle(ws):
+                        error = TimeoutError(f"no Pong came within {timeout} seconds")
+                        ws._fail(error, CloseCode.INTERNAL_ERROR, "keepalive ping timeout")
+                        return
+                    self._left = timeout
+                self._look_for_pong(interval)
                 return
             self._pong = None
             if not ws._waits:
                 # The Pong itself was one.
                 self._seen += 1
-            if timeout < interval:
-                self._look_in(interval - timeout)
+            waited = timeout - self._left
+            if waited < interval:
+                self._look_in(interval - waited)
                 return
         if self._is_idle(ws):
             pong = ws.ping()
             self._is_idle(ws)
             if timeout is not None:
                 self._pong = pong
-                interval = timeout
+                self._left = timeout
+                self._look_for_pong(interval)
+                return
         self._look_in(interval)
+
+    def _look_for_pong(self, interval: float) -> None:
+        """Look as often as it would be time for a Ping, if the Pong had come."""
+        seconds = min(interval, self._left)
+        self._left -= seconds
+        self._look_in(seconds)
 
     def _is_idle(self, ws: WebSocket) -> bool:
         """Whether the peer has done nothing since the last look that it could have done."""

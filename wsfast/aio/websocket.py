@@ -42,16 +42,19 @@ _PING_LENGTH = 4
 def _hub_of(loop: asyncio.AbstractEventLoop) -> Hub:
     hub = _hubs.get(loop)
     if hub is None:
-        hub = _hubs[loop] = Hub(asyncio.current_task, asyncio.CancelledError)
+        hub = _hubs[loop] = Hub(
+            asyncio.current_task, asyncio.CancelledError, asyncio.get_running_loop
+        )
     return hub
 
 
-def _fileno(transport: asyncio.Transport) -> int:
-    """Of the socket that is written to as it is; -1 if there is none."""
+def _socket_of(transport: asyncio.Transport) -> Any:
+    """The socket that is written to as it is; None if there is none."""
     sock = transport.get_extra_info("socket")
     if sock is None or transport.get_extra_info("ssl_object") is not None:
-        return -1
-    return int(sock.fileno())
+        return None
+    # Without asyncio's wrapping, which takes time to go through.
+    return getattr(sock, "_sock", sock)
 
 
 class WebSocket(Ending, asyncio.BufferedProtocol):
@@ -65,7 +68,6 @@ class WebSocket(Ending, asyncio.BufferedProtocol):
 
     __slots__ = (
         "_on_open",
-        "_outbox",
         "_side",
         "_stream",
         "context",
@@ -138,7 +140,7 @@ class WebSocket(Ending, asyncio.BufferedProtocol):
         self._on_lost = on_lost
         # Of messages that come in parts, and of one that is being sent in parts.
         self._stream: MessageStream | None = None
-        self._outbox: Outbox | None = None
+        self._outbox = None
         #: The opening handshake's request, and the answer.
         self.request: Request = cast("Request", request)
         self.response: Response = cast("Response", response)
@@ -154,7 +156,7 @@ class WebSocket(Ending, asyncio.BufferedProtocol):
     def start(self, excess: bytes = b"") -> None:
         """Begin, as the transport's protocol, by what came behind the opening handshake."""
         if type(self.transport).__module__ in _PLAIN_TRANSPORTS:
-            self._write_to(_fileno(self.transport))
+            self._write_to(_socket_of(self.transport))
         self._keepalive.start()
         on_open, self._on_open = self._on_open, None
         if on_open is not None:

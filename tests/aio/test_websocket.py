@@ -181,6 +181,21 @@ def test_an_idle_connection_is_pinged() -> None:
     run(main())
 
 
+def test_pings_go_on_while_pongs_come_whatever_their_timeout() -> None:
+    async def main() -> None:
+        told: list[Any] = []
+        ws, peer = await raw_end("client", Settings(ping_interval=0.02, ping_timeout=1000))
+        loop, decoder = asyncio.get_running_loop(), MessageDecoder("server")
+        while len(told) < 4:
+            for opcode, payload in decoder.feed(await loop.sock_recv(peer, 1000)):
+                told.append(opcode)
+                peer.send(frame(Opcode.PONG, payload))
+        assert told == [Opcode.PING] * 4
+        ws.abort()
+
+    run(main())
+
+
 def test_a_peer_that_does_not_answer_pings_is_given_up() -> None:
     async def main() -> None:
         told: list[Any] = []

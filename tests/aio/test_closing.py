@@ -42,6 +42,18 @@ async def received(peer: socket.socket, side: Any = "client") -> list[Any]:
     return items
 
 
+def test_who_waits_for_the_end_answers_the_close() -> None:
+    async def main() -> None:
+        server, client = await pair(Settings(close_timeout=None))
+        client.write("last")
+        client.close()
+        assert await server.recv() == "last"
+        await asyncio.gather(server.wait_closed(), client.wait_closed())
+        assert server.close_code == client.close_code == 1000
+
+    run(main())
+
+
 @pytest.mark.parametrize(
     ("code", "reason", "ends"),
     [
