@@ -108,6 +108,7 @@ class Link(Incoming):
             self._holds = holds
             if not holds:
                 self._flush()
+                self._stop_or_go_on()
         if self._waits and self._stops and self._written != written:
             self._pause(WRITES_WAIT)
 
@@ -153,9 +154,7 @@ class Link(Incoming):
 
     def _pause(self, why: int) -> None:
         self._pauses |= why
-        if not self._has_stopped and not self.transport.is_closing():
-            self._has_stopped = True
-            self.transport.pause_reading()
+        self._stop_or_go_on()
 
     def _resume(self, why: int) -> None:
         if not self._pauses & why:
@@ -165,8 +164,20 @@ class Link(Incoming):
         if unread and not self._pauses:
             self._unread = b""
             self._receive(unread)
-        if self._has_stopped and not self._pauses and not self.transport.is_closing():
-            self._has_stopped = False
+        self._stop_or_go_on()
+
+    def _stop_or_go_on(self) -> None:
+        """Stop or go on, as `_pauses` says.
+
+        Not within a read: whoever waits for a message may take it at once, however long it is.
+        """
+        stops = self._pauses != 0
+        if self._holds or stops == self._has_stopped or self.transport.is_closing():
+            return
+        self._has_stopped = stops
+        if stops:
+            self.transport.pause_reading()
+        else:
             self.transport.resume_reading()
 
     # The subclass's

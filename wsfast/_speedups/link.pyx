@@ -125,6 +125,7 @@ cdef class Link(Incoming):
             self._holds = holds
             if not holds:
                 self.flush()
+                self.stop_or_go_on()
         if self._waits and self.stops and self._written != written:
             self._pause(WRITES)
         return 0
@@ -184,10 +185,7 @@ cdef class Link(Incoming):
 
     cpdef int _pause(self, int why) except -1:
         self._pauses |= why
-        if not self.has_stopped and not self.transport.is_closing():
-            self.has_stopped = True
-            self.transport.pause_reading()
-        return 0
+        return self.stop_or_go_on()
 
     cpdef int _resume(self, int why) except -1:
         if not self._pauses & why:
@@ -197,7 +195,19 @@ cdef class Link(Incoming):
         if unread is not None and not self._pauses:
             self.unread = None
             self._receive(unread)
-        if self.has_stopped and not self._pauses and not self.transport.is_closing():
-            self.has_stopped = False
+        return self.stop_or_go_on()
+
+    cdef int stop_or_go_on(self) except -1:
+        """Stop or go on, as `_pauses` says.
+
+        Not within a read: whoever waits for a message may take it at once, however long it is.
+        """
+        cdef bint stops = self._pauses != 0
+        if self._holds or stops == self.has_stopped or self.transport.is_closing():
+            return 0
+        self.has_stopped = stops
+        if stops:
+            self.transport.pause_reading()
+        else:
             self.transport.resume_reading()
         return 0
