@@ -18,7 +18,7 @@ from streams import KEY, frame
 
 from wsfast.aio import ConnectionClosed
 from wsfast.aio.settings import Settings
-from wsfast.aio.websocket import WebSocket
+from wsfast.aio.websocket import WebSocket, check_callbacks
 from wsfast.closing import State
 from wsfast.exceptions import LocalProtocolError
 from wsfast.messages import MessageDecoder
@@ -261,21 +261,27 @@ def test_what_there_is_to_know() -> None:
 
 
 def test_callbacks_are_functions() -> None:
-    async def main() -> None:
-        async def coroutine(*arguments: object) -> None:
-            pass
+    async def coroutine(*arguments: object) -> None:
+        pass
 
-        for name in ("on_open", "on_message", "on_error", "on_close"):
-            wrong: tuple[tuple[Any, str], ...] = (
-                (coroutine, "must not be a coroutine function"),
-                (functools.partial(coroutine, 1), "must not be a coroutine function"),
-                (1, "must be a function, not int"),
-            )
-            for value, message in wrong:
-                with pytest.raises(TypeError, match=message):
-                    await raw_end(**{name: value})
-        with pytest.raises(TypeError, match="use a handler for streaming"):
-            await raw_end(settings=Settings(streaming=True), on_message=lambda ws, message: None)
+    callbacks: dict[str, Any] = dict.fromkeys(("on_open", "on_message", "on_error", "on_close"))
+    check_callbacks(**callbacks, settings=Settings())
+    for name in callbacks:
+        wrong: tuple[tuple[Any, str], ...] = (
+            (coroutine, "must not be a coroutine function"),
+            (functools.partial(coroutine, 1), "must not be a coroutine function"),
+            (1, "must be a function, not int"),
+        )
+        for value, message in wrong:
+            with pytest.raises(TypeError, match=message):
+                check_callbacks(**{**callbacks, name: value}, settings=Settings())
+    with pytest.raises(TypeError, match="use a handler for streaming"):
+        callbacks["on_message"] = lambda ws, message: None
+        check_callbacks(**callbacks, settings=Settings(streaming=True))
+
+
+def test_an_end_is_a_servers_or_a_clients() -> None:
+    async def main() -> None:
         with pytest.raises(ValueError, match="side must be"):
             await raw_end("both")
 

@@ -97,7 +97,6 @@ class WebSocket(Ending, asyncio.BufferedProtocol):
     ) -> None:
         if side not in ("server", "client"):
             raise not_a_side(side)
-        check_callbacks(on_open, on_message, on_error, on_close, settings)
         loop = asyncio.get_running_loop() if loop is None else loop
         options: dict[str, Any] = {
             "text": settings.text,
