@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -37,6 +38,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     global _missing
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # So a shell starts what runs in the background; the tests' own processes would inherit it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     backend = config.getoption("--backend") or os.environ.get("WSFAST_BACKEND", "auto")
     if backend not in ("auto", "c", "python"):
         raise pytest.UsageError(f"WSFAST_BACKEND={backend!r}: expected auto, c or python")
