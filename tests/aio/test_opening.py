@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from email.utils import formatdate
 from typing import Any
 
 import pytest
@@ -25,7 +24,6 @@ from endpoints import (
 )
 
 from wsfast.aio import Server, WebSocket, connect, serve
-from wsfast.aio.server_opening import http_date
 from wsfast.events import Request, Response
 from wsfast.exceptions import HandshakeRejected
 from wsfast.handshake import Headers
@@ -376,8 +374,3 @@ async def test_a_peer_that_does_not_read_its_rejection_is_cut_off() -> None:
             await eventually(lambda: server._registry._leaving)
             await eventually(lambda: not server._registry._leaving)
             await peer.close()
-
-
-@pytest.mark.parametrize("at", [0, 784111777, 951782400, 1709164800, 4102444799])
-def test_dates_are_those_of_http(at: int) -> None:
-    assert http_date(at) == formatdate(at, usegmt=True)

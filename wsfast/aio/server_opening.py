@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from email.utils import formatdate
 from enum import Enum
 from inspect import isawaitable
 from typing import Any, TypeAlias, cast
@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, cast
 from ..events import Request, Response
 from ..exceptions import HandshakeError
 from ..handshake import ServerHandshake
-from ..handshake.fields import PROTOCOL, HeadersLike, parse_subprotocols
+from ..handshake.fields import HeadersLike
 from ..handshake.headers import DEFAULT_MAX_LENGTH, Headers
 from ..permessage_deflate import PermessageDeflate
 from .opening import Opening, logger
@@ -40,9 +40,6 @@ _REQUEST = (
     b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
-
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,9 +239,7 @@ class ServerOpening(Opening):
             if select is None:
                 head = handshake.accept(headers=terms.headers)
             else:
-                fields = request.headers.get_all(PROTOCOL)
-                offered = parse_subprotocols(", ".join(fields)) if fields else []
-                chosen = select(request, offered)
+                chosen = select(request, handshake.offered_subprotocols)
                 head = handshake.accept(subprotocol=chosen, headers=terms.headers)
         except Exception:
             self._hook_failed("select_subprotocol")
@@ -289,7 +284,7 @@ class ServerOpening(Opening):
     def _reject(self, status: int, headers: HeadersLike = (), body: bytes = b"") -> None:
         headers = Headers(headers)
         if "Date" not in headers:
-            headers = Headers([("Date", http_date(time.time())), *headers.items()])
+            headers = Headers([("Date", formatdate(usegmt=True)), *headers.items()])
         self._dismiss(self._handshake.reject(status, headers=headers, body=body))
 
     def _dismiss(self, answer: bytes) -> None:
@@ -383,12 +378,3 @@ def _pass_on(transport: asyncio.Transport, data: bytes) -> None:
         buffer[:length] = data[:length]
         protocol.buffer_updated(length)
         data = data[length:]
-
-
-def http_date(seconds: float) -> str:
-    """A time as HTTP writes it, RFC 9110 section 5.6.7, whatever the locale."""
-    at = time.gmtime(seconds)
-    return (
-        f"{_DAYS[at.tm_wday]}, {at.tm_mday:02} {_MONTHS[at.tm_mon - 1]} {at.tm_year} "
-        f"{at.tm_hour:02}:{at.tm_min:02}:{at.tm_sec:02} GMT"
-    )

@@ -24,8 +24,9 @@ class MessageStream:
     """A message that is still coming: an async iterable of its pieces, once.
 
     The pieces are str for text (bytes with `text="bytes"`), else bytes, cut anywhere but never
-    inside a character; none is empty. Memory is bounded by `receive_queue`, whatever the message's
-    length. To receive the next message drops what is left of this one. Raises ConnectionClosed if
+    inside a character; none is empty. Memory is bounded by `receive_queue` and one read (256 KiB;
+    where messages are compressed, what some 4 KiB inflate to), whatever the message's length. To
+    receive the next message drops what is left of this one. Raises ConnectionClosed if
     the connection is closed before its end.
     """
 

@@ -12,7 +12,6 @@ from weakref import WeakKeyDictionary
 
 from ..closing import Closing, State
 from ..events import Request, Response
-from ..exceptions import not_a_side
 from ..frames import encode_frame
 from ..link import SENT, Hub, Receiving
 from ..messages import MessageDecoder
@@ -95,8 +94,6 @@ class WebSocket(Ending, asyncio.BufferedProtocol):
         on_close: Callable[[Any, int, str], object] | None = None,
         on_lost: Callable[[Any], object] | None = None,
     ) -> None:
-        if side not in ("server", "client"):
-            raise not_a_side(side)
         loop = asyncio.get_running_loop() if loop is None else loop
         options: dict[str, Any] = {
             "text": settings.text,
@@ -140,9 +137,9 @@ class WebSocket(Ending, asyncio.BufferedProtocol):
         # Of messages that come in parts, and of one that is being sent in parts.
         self._stream: MessageStream | None = None
         self._outbox = None
-        #: The opening handshake's request, and the answer.
+        #: The opening handshake's request; and on a client the answer, on a server None.
         self.request: Request = cast("Request", request)
-        self.response: Response = cast("Response", response)
+        self.response = response
         #: What was agreed on in it: a subprotocol or None, and permessage-deflate or None.
         self.subprotocol = subprotocol
         self.deflate = deflate
